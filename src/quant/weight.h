@@ -1,0 +1,27 @@
+// A matrix as files hold it and kernels take it: rows of blocks. Only Linear, Embed and Moe look inside.
+#pragma once
+#include <cstdint>
+#include <memory>
+
+#include "quant/format.h"
+
+namespace madang {
+
+/// [rows, cols], row-major, each row a whole number of blocks. A view that shares its owner (a mapped file or a
+/// buffer), so copying is cheap and safe.
+struct Weight {
+  const Format* format = nullptr;
+  const uint8_t* bytes = nullptr;
+  int64_t rows = 0, cols = 0;
+  std::shared_ptr<const void> owner;
+
+  explicit operator bool() const { return bytes != nullptr; }
+  int64_t row_bytes() const { return format->row_bytes(cols); }
+  const uint8_t* row(int64_t i) const { return bytes + i * row_bytes(); }
+  int64_t size() const { return rows * row_bytes(); }
+  const float* f32() const { return reinterpret_cast<const float*>(bytes); }  ///< only if format is F32
+  /// Rows [begin, begin + n) of this matrix.
+  Weight slice(int64_t begin, int64_t n) const { return {format, row(begin), n, cols, owner}; }
+};
+
+}  // namespace madang
