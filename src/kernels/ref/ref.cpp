@@ -1,0 +1,36 @@
+// The reference table.
+#include "kernels/ref/ref.h"
+
+namespace madang {
+
+const Kernels ref_kernels = {
+    .name = "ref",
+    .matmul_exact = ref::matmul_exact,
+    .matmul_fast = ref::matmul_fast,
+    .to_int8 = ref::to_int8,
+    .dot = ref::dot_row,
+    .rms_norm = ref::rms_norm,
+    .act = ref::act,
+    .gated = ref::gated,
+    .add = ref::add,
+    .scale = ref::scale,
+    .softmax = ref::softmax,
+    .rope = ref::rope,
+    .attend = ref::attend,
+    .scan = ref::scan,
+    .conv = ref::conv,
+    .kv_encode = ref::kv_encode,
+    .kv_decode = ref::kv_decode,
+    .matmul_dx = ref::matmul_dx,
+    .matmul_dw = ref::matmul_dw,
+    .rms_norm_back = ref::rms_norm_back,
+    .act_back = ref::act_back,
+    .gated_back = ref::gated_back,
+    .softmax_back = ref::softmax_back,
+    .rope_back = ref::rope_back,
+    .attend_back = ref::attend_back,
+    .scan_back = ref::scan_back,
+    .conv_back = ref::conv_back,
+};
+
+}  // namespace madang

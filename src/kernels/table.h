@@ -1,0 +1,147 @@
+// All arithmetic of madang as one struct of function pointers, forward and backward. ref/ fills every slot with
+// plain loops and is the meaning; x86/ fills what it does better; pick.cpp chooses. Kernels know no model, no
+// file and no thread: ops split the work over outputs and call a kernel for each piece.
+//
+// THE SAME BITS. The order of every sum depends on the length summed and on nothing else. Kernels that sum along a
+// row use eight lanes:
+//
+//     lane[j] = fma(a[i + j], b[i + j], lane[j])      i = 0, 8, 16, ...; past the end a and b count as zero
+//     sum     = ((lane0 + lane4) + (lane2 + lane6)) + ((lane1 + lane5) + (lane3 + lane7))
+//
+// (one AVX2 register and its usual fold; half an AVX-512 one). One-row and many-row kernels do the same, so a
+// token's result does not depend on the tokens beside it. `exact` kernels of all instruction sets give the same
+// bits as ref; `fast` ones give the same bits as their emulated twin.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "quant/weight.h"
+
+namespace madang {
+
+/// Element-wise functions, named as configurations name them.
+enum class Act { silu, gelu_tanh, gelu_erf, relu, relu2, sigmoid, tanh, softplus, count };
+
+/// Rows of activations as the fast integer kernels take them: 32 values share a scale,
+/// x = scale * code, code = round to nearest even of x / scale, scale = max |x| / 127 over the group.
+struct Int8Rows {
+  int64_t rows = 0, cols = 0;  // cols is a multiple of 32
+  int8_t* code = nullptr;      // [rows, cols]
+  float* scale = nullptr;      // [rows, cols / 32]
+  float* sum = nullptr;        // [rows, cols / 16]: scale * (sum of the codes of each half group), for minimums
+};
+
+/// How keys and values are stored.
+enum class KvType : uint8_t { f32, f16, bf16, q8 };
+
+/// Attention walks keys in blocks of this many positions, at absolute multiples of it. 64 keys of 128 float32 are
+/// 32 KiB: with the values one block stays in a second-level cache, and the block's rescaling costs little.
+inline constexpr int64_t kv_block = 64;
+
+/// Where one sequence's keys and values lie: a page holds kv_block positions, each a row of all kv heads.
+struct KvPages {
+  KvType type = KvType::f32;
+  const std::byte* const* keys = nullptr;    // page pointers; page i holds block first_block + i
+  const std::byte* const* values = nullptr;
+  int64_t first_block = 0;
+  int64_t key_row = 0, value_row = 0;        // bytes from one position to the next
+  int64_t key_head = 0, value_head = 0;      // byte offset of this kv head within a row
+};
+
+/// Bytes of one head of `dim` numbers: q8 keeps a float16 scale for each 32 (the last group may be shorter), scales first.
+int64_t kv_head_bytes(KvType type, int64_t dim);
+
+/// One kv head and the query heads that share it, for a run of queries of one sequence.
+struct AttendTask {
+  const float* query = nullptr;  // head h of query i at query + i * query_stride + h * key_dim
+  float* out = nullptr;          // head h of query i at out + i * out_stride + h * value_dim
+  int64_t query_stride = 0, out_stride = 0;
+  int64_t n = 0, first = 0;      // queries; absolute position of the first: query i sees keys 0 .. first + i
+  int heads = 1, key_dim = 0, value_dim = 0;
+  float scale = 1;
+  int64_t window = 0;            // > 0: query at p sees keys above p - window only
+  float softcap = 0;             // > 0: scores become cap * tanh(score / cap)
+  KvPages kv;
+  float* log_sum = nullptr;      // [n, heads], stride log_sum_stride: log of the sum of exp(score), for backward
+  int64_t log_sum_stride = 0;
+};
+
+/// Mamba's selective scan (Gu and Dao 2023, algorithm 2) over one sequence, for channels [begin, end):
+///   h = exp(delta A) h + delta B x;  y = C h + D x
+struct ScanTask {
+  int64_t n = 0, channels = 0, states = 0, begin = 0, end = 0;
+  const float *x = nullptr, *delta = nullptr;   // [n, channels]
+  const float *A = nullptr, *D = nullptr;       // [channels, states] (already negative), [channels]
+  const float *B = nullptr, *C = nullptr;       // [n, states] at stride bc_stride
+  int64_t bc_stride = 0;
+  float* h = nullptr;                           // [channels, states], in and out
+  float* y = nullptr;                           // [n, channels]
+  float* history = nullptr;                     // [n + 1, channels, states] or null: h before and after each step
+};
+
+/// Depthwise causal convolution over one sequence: y[t] = bias + sum_k w[k] x[t - width + 1 + k]. `past` holds the
+/// width - 1 inputs before the first, oldest first, and is updated.
+struct ConvTask {
+  int64_t n = 0, channels = 0, width = 0, begin = 0, end = 0;
+  const float *x = nullptr, *w = nullptr, *bias = nullptr;  // [n, channels], [channels, width], [channels] or null
+  float* past = nullptr;                                    // [width - 1, channels]
+  float* y = nullptr;                                       // [n, channels]
+};
+
+struct Kernels {
+  const char* name;  ///< as MADANG_ISA takes it
+
+  // ---- products with a weight: y[t, r] = sum_k w[r, k] x[t, k] for rows [begin, end), tokens [0, n)
+  /// float32 activations, the weight decoded to float32, eight lanes. y has stride y_stride.
+  void (*matmul_exact)(const Weight& w, const float* x, int64_t n, int64_t begin, int64_t end, float* y, int64_t y_stride);
+  /// Int8 activations, for formats with codes. Per group of 32 weights: eight int32 lanes, lane j the sum of products
+  /// 4j .. 4j+3; acc[j] = fma(float(lane[j]), scale_w * scale_x, acc[j]) (formats with groups of 16: lanes 0-3 take
+  /// the first scale, 4-7 the second); minimums: low[g % 8] = fma(minimum, sum_x, low[g % 8]), g counting groups of
+  /// the weight; y = fold(acc) - fold(low).
+  void (*matmul_fast)(const Weight& w, const Int8Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride);
+  /// Fills rows [begin, end) of `out` from x [rows, cols].
+  void (*to_int8)(const float* x, int64_t begin, int64_t end, const Int8Rows& out);
+
+  // ---- rows and elements
+  float (*dot)(const float* a, const float* b, int64_t n);
+  /// y = x / sqrt(mean(x^2) + eps) * (w + offset); w null: no weight. Returns the factor 1 / sqrt(...).
+  float (*rms_norm)(const float* x, const float* w, float offset, float eps, int64_t n, float* y);
+  void (*act)(Act act, const float* x, int64_t n, float* y);
+  void (*gated)(Act act, const float* gate, const float* up, int64_t n, float* y);  ///< act(gate) * up
+  void (*add)(const float* a, const float* b, int64_t n, float* y);
+  void (*scale)(const float* x, float s, int64_t n, float* y);
+  void (*softmax)(const float* x, int64_t n, float* y);
+  /// Rotates the first `rotary` numbers of a head, halves paired: (x[i], x[i + rotary/2]) by angle i; the rest is copied.
+  void (*rope)(const float* x, const float* cos, const float* sin, int64_t dim, int64_t rotary, float* y);
+
+  // ---- what looks along the sequence
+  void (*attend)(const AttendTask& task);
+  void (*scan)(const ScanTask& task);
+  void (*conv)(const ConvTask& task);
+
+  // ---- storing keys and values: one head
+  void (*kv_encode)(KvType type, const float* x, int64_t dim, std::byte* out);
+  void (*kv_decode)(KvType type, const std::byte* in, int64_t dim, float* out);
+
+  // ---- backward: d... accumulate (+=)
+  void (*matmul_dx)(const Weight& w, const float* dy, int64_t n, int64_t begin, int64_t end, float* dx);       // tokens [begin, end)
+  void (*matmul_dw)(const float* x, const float* dy, int64_t n, int64_t rows, int64_t cols, int64_t begin, int64_t end, float* dw);  // weight rows
+  void (*rms_norm_back)(const float* x, const float* w, float offset, float factor, const float* dy, int64_t n, float* dx, float* dw);
+  void (*act_back)(Act act, const float* x, const float* dy, int64_t n, float* dx);
+  void (*gated_back)(Act act, const float* gate, const float* up, const float* dy, int64_t n, float* dgate, float* dup);
+  void (*softmax_back)(const float* y, const float* dy, int64_t n, float* dx);
+  void (*rope_back)(const float* dy, const float* cos, const float* sin, int64_t dim, int64_t rotary, float* dx);
+  /// Keys and values lie as plain float32 pages. dk, dv point at this kv head of position 0; strides in floats.
+  void (*attend_back)(const AttendTask& task, const float* dout, float* dquery, float* dk, int64_t dk_stride, float* dv, int64_t dv_stride);
+  /// Needs task.history. dB, dC [n, states] are this call's own (channels are summed by the caller in order).
+  void (*scan_back)(const ScanTask& task, const float* dy, float* dx, float* ddelta, float* dA, float* dD, float* dB, float* dC);
+  void (*conv_back)(const ConvTask& task, const float* dy, float* dx, float* dw, float* dbias);
+};
+
+extern const Kernels ref_kernels;
+
+/// The best table that the processor and the operating system grant, or the one named by `forced` ("" for none).
+/// Throws Kind::usage naming the known ones if `forced` is unknown, Kind::unsupported if this machine lacks it.
+const Kernels& pick_kernels(const char* forced);
+
+}  // namespace madang
