@@ -1,0 +1,122 @@
+// Norms, elements and positions: row by row, each gradient beside its forward.
+#include <cmath>
+
+#include "ops/ops.h"
+
+namespace madang {
+namespace {
+
+// About 16 KiB of float32: enough to be worth handing to another thread.
+int64_t grain(int64_t width) { return std::max<int64_t>(1, 4096 / std::max<int64_t>(width, 1)); }
+
+// Calls kernel(row) for every row, on all threads.
+template <class Kernel>
+void each_row(Ctx& c, int64_t n, int64_t width, Kernel&& kernel) {
+  c.pool.parallel(n, grain(width), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) kernel(i);
+  });
+}
+
+}  // namespace
+
+Tensor rms_norm(Ctx& c, Tensor x, Tensor w, float eps, float offset) {
+  const int64_t width = x.cols();
+  Tensor y = c.make(x.shape);
+  Tensor factor = c.make({x.rows()});
+  each_row(c, x.rows(), width, [&](int64_t t) {
+    factor.f32()[t] = c.kernels.rms_norm(x.row(t), w ? w.f32() : nullptr, offset, eps, width, y.row(t));
+  });
+  if (c.tape)
+    c.tape->record([c, x, w, y, factor, offset, width] {
+      const float* dy = c.tape->grad(y);
+      float* dx = c.tape->grad(x);
+      float* dw = w ? c.tape->wanted(w.data) : nullptr;
+      for (int64_t t = 0; t < x.rows(); ++t)
+        c.kernels.rms_norm_back(x.row(t), w ? w.f32() : nullptr, offset, factor.f32()[t], dy + t * width, width, dx + t * width, dw);
+    });
+  return y;
+}
+
+Tensor add(Ctx& c, Tensor a, Tensor b) {
+  assert(a.numel() == b.numel());
+  Tensor y = c.make(a.shape);
+  each_row(c, a.rows(), a.cols(), [&](int64_t t) { c.kernels.add(a.row(t), b.row(t), a.cols(), y.row(t)); });
+  if (c.tape)
+    c.tape->record([c, a, b, y] {
+      const float* dy = c.tape->grad(y);
+      for (Tensor in : {a, b}) c.kernels.add(c.tape->grad(in), dy, y.numel(), c.tape->grad(in));
+    });
+  return y;
+}
+
+Tensor scale(Ctx& c, Tensor x, float factor) {
+  Tensor y = c.make(x.shape);
+  each_row(c, x.rows(), x.cols(), [&](int64_t t) { c.kernels.scale(x.row(t), factor, x.cols(), y.row(t)); });
+  if (c.tape)
+    c.tape->record([c, x, y, factor] {
+      const float* dy = c.tape->grad(y);
+      float* dx = c.tape->grad(x);
+      for (int64_t i = 0; i < y.numel(); ++i) dx[i] += factor * dy[i];
+    });
+  return y;
+}
+
+Tensor act(Ctx& c, Act kind, Tensor x) {
+  Tensor y = c.make(x.shape);
+  each_row(c, x.rows(), x.cols(), [&](int64_t t) { c.kernels.act(kind, x.row(t), x.cols(), y.row(t)); });
+  if (c.tape)
+    c.tape->record([c, kind, x, y] { c.kernels.act_back(kind, x.f32(), c.tape->grad(y), x.numel(), c.tape->grad(x)); });
+  return y;
+}
+
+Tensor gated(Ctx& c, Act kind, Tensor gate, Tensor up) {
+  Tensor y = c.make(gate.shape);
+  each_row(c, gate.rows(), gate.cols(), [&](int64_t t) { c.kernels.gated(kind, gate.row(t), up.row(t), gate.cols(), y.row(t)); });
+  if (c.tape)
+    c.tape->record([c, kind, gate, up, y] {
+      c.kernels.gated_back(kind, gate.f32(), up.f32(), c.tape->grad(y), y.numel(), c.tape->grad(gate), c.tape->grad(up));
+    });
+  return y;
+}
+
+Tensor softmax(Ctx& c, Tensor x) {
+  Tensor y = c.make(x.shape);
+  each_row(c, x.rows(), x.cols(), [&](int64_t t) { c.kernels.softmax(x.row(t), x.cols(), y.row(t)); });
+  if (c.tape)
+    c.tape->record([c, x, y] {
+      const float* dy = c.tape->grad(y);
+      float* dx = c.tape->grad(x);
+      for (int64_t t = 0; t < y.rows(); ++t)
+        c.kernels.softmax_back(y.row(t), dy + t * y.cols(), y.cols(), dx + t * y.cols());
+    });
+  return y;
+}
+
+Tensor neg_exp(Ctx& c, Tensor x) {
+  Tensor y = c.make(x.shape);
+  for (int64_t i = 0; i < x.numel(); ++i) y.f32()[i] = -std::exp(x.f32()[i]);
+  if (c.tape)
+    c.tape->record([c, x, y] {
+      // x is a parameter here and nowhere an activation.
+      const float* dy = c.tape->grad(y);
+      if (float* dx = c.tape->wanted(x.data))
+        for (int64_t i = 0; i < y.numel(); ++i) dx[i] += dy[i] * y.f32()[i];
+    });
+  return y;
+}
+
+Tensor rope(Ctx& c, Tensor x, Tensor cos, Tensor sin) {
+  const int64_t heads = x.shape[1], dim = x.shape[2], half = cos.cols(), rotary = 2 * half;
+  Tensor y = c.make(x.shape);
+  each_row(c, x.rows(), dim, [&](int64_t i) { c.kernels.rope(x.row(i), cos.row(i / heads), sin.row(i / heads), dim, rotary, y.row(i)); });
+  if (c.tape)
+    c.tape->record([c, x, cos, sin, y, heads, dim, rotary] {
+      const float* dy = c.tape->grad(y);
+      float* dx = c.tape->grad(x);
+      for (int64_t i = 0; i < x.rows(); ++i)
+        c.kernels.rope_back(dy + i * dim, cos.row(i / heads), sin.row(i / heads), dim, rotary, dx + i * dim);
+    });
+  return y;
+}
+
+}  // namespace madang

@@ -1,0 +1,77 @@
+// Every op on one screen. Each makes a new tensor in the arena, records its gradient on the tape when there is one,
+// and splits its work over outputs. Shapes: T tokens of all sequences packed, D width, H heads.
+// For each: what backward keeps [saves] beyond inputs and output.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "ops/ctx.h"
+#include "ops/tape.h"
+
+namespace madang {
+
+// ---- looking up and multiplying
+Tensor embed(Ctx&, const Weight& table, std::span<const int32_t> ids);        // -> [T, D]
+Tensor linear(Ctx&, const Weight& w, Tensor bias, Tensor x);                  // [T, in] -> [T, out]; bias [out] or none
+Tensor rows(Ctx&, Tensor x, std::span<const int32_t> which);                  // [T, D] -> [which, D]
+Tensor columns(Ctx&, Tensor x, int64_t begin, int64_t n);                     // [T, D] -> [T, n]
+
+// ---- norms and elements
+Tensor rms_norm(Ctx&, Tensor x, Tensor w, float eps, float offset = 0);       // over the last axis; [saves] 1/rms per row
+Tensor add(Ctx&, Tensor a, Tensor b);
+Tensor scale(Ctx&, Tensor x, float factor);
+Tensor act(Ctx&, Act kind, Tensor x);
+Tensor gated(Ctx&, Act kind, Tensor gate, Tensor up);                         // act(gate) * up
+Tensor softmax(Ctx&, Tensor x);                                               // over the last axis
+Tensor neg_exp(Ctx&, Tensor x);                                               // -exp(x): mamba's A from A_log
+
+// ---- positions
+Tensor rope(Ctx&, Tensor x, Tensor cos, Tensor sin);                          // x [T, H, dim]; cos, sin [T, rotary / 2]
+
+// ---- along the sequence
+/// One sequence's stretch of the packed tokens, with its keys and values.
+struct AttendSegment {
+  int64_t offset = 0, length = 0, start = 0;  ///< place in the packed tokens; absolute position of the first
+  KvPages pages;                              ///< of all heads (head offsets are filled in by the op)
+};
+struct AttentionShape {
+  int heads = 1, kv_heads = 1, key_dim = 0, value_dim = 0;
+  float scale = 1, softcap = 0;
+  int64_t window = 0;
+};
+/// q [T, H, key_dim] against stored pages -> [T, H * value_dim]. No gradient: inference only.
+Tensor attention(Ctx&, Tensor q, std::span<const AttendSegment> segments, const AttentionShape& shape);
+/// The same arithmetic on keys and values of this very forward, k [T, kvH, key_dim], v [T, kvH, value_dim]; every
+/// segment starts at position 0. [saves] log-sum per query and head.
+Tensor attention(Ctx&, Tensor q, Tensor k, Tensor v, std::span<const AttendSegment> segments, const AttentionShape& shape);
+
+struct RecurrentSegment {
+  int64_t offset = 0, length = 0;
+  float* state = nullptr;  ///< updated in place; null in training: starts from zero
+};
+Tensor causal_conv(Ctx&, Tensor x, Tensor w, Tensor bias, std::span<const RecurrentSegment> segments);  // x [T, C], w [C, width]
+Tensor selective_scan(Ctx&, Tensor x, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor D,
+                      std::span<const RecurrentSegment> segments);            // x, delta [T, C]; A [C, N]; B, C [T, N]; [saves] h
+
+// ---- experts
+struct Routed {
+  Tensor weights;                // [T, k], in order of falling score
+  std::span<const int32_t> ids;  // [T, k]
+};
+/// The k largest of each row of probabilities, kept and, if asked, divided by their sum. Ties go to the lower expert.
+Routed top_k(Ctx&, Tensor probabilities, int k, bool renormalize);
+/// One expert's results and the (token, slot) pairs they belong to.
+struct ExpertRows {
+  Tensor y;                           // [n, D]
+  std::span<const int32_t> token, slot;  // [n]
+};
+/// out[t] = sum over experts, in the order given, of weights[t, slot] * y. -> [T, D]
+Tensor combine(Ctx&, std::span<const ExpertRows> experts, const Routed& routed, int64_t tokens, int64_t width);
+
+// ---- loss
+inline constexpr int32_t no_label = -100;
+/// Mean of -log softmax(logits)[label] over rows whose label is not no_label, summed in float64; puts its gradient on
+/// the tape. 0 if no row counts.
+double cross_entropy(Ctx&, Tensor logits, std::span<const int32_t> labels);
+
+}  // namespace madang

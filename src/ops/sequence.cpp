@@ -1,0 +1,178 @@
+// What looks along the sequence: attention, causal convolution, selective scan. Work is split over sequences and
+// heads or channels, never along a sum.
+#include <algorithm>
+#include <cstring>
+
+#include "ops/ops.h"
+
+namespace madang {
+namespace {
+
+AttendTask task_of(const AttendSegment& s, const AttentionShape& shape, Tensor q, Tensor out, int kv_head) {
+  const int group = shape.heads / shape.kv_heads;
+  AttendTask task;
+  task.query_stride = shape.heads * shape.key_dim;
+  task.out_stride = shape.heads * shape.value_dim;
+  task.query = q.f32() + s.offset * task.query_stride + kv_head * group * shape.key_dim;
+  task.out = out.f32() + s.offset * task.out_stride + kv_head * group * shape.value_dim;
+  task.n = s.length, task.first = s.start;
+  task.heads = group, task.key_dim = shape.key_dim, task.value_dim = shape.value_dim;
+  task.scale = shape.scale, task.window = shape.window, task.softcap = shape.softcap;
+  task.kv = s.pages;
+  task.kv.key_head = kv_head * kv_head_bytes(s.pages.type, shape.key_dim);
+  task.kv.value_head = kv_head * kv_head_bytes(s.pages.type, shape.value_dim);
+  return task;
+}
+
+// Queries that one thread takes at a time: one block of keys is decoded once for all of them.
+constexpr int64_t query_grain = 64;
+
+void attend_all(Ctx& c, std::span<const AttendTask> tasks) {
+  struct Piece {
+    const AttendTask* task;
+    int64_t begin;
+  };
+  std::vector<Piece> pieces;
+  for (const AttendTask& task : tasks)
+    for (int64_t i = 0; i < task.n; i += query_grain) pieces.push_back({&task, i});
+  c.pool.parallel(static_cast<int64_t>(pieces.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      AttendTask part = *pieces[static_cast<size_t>(p)].task;
+      int64_t i = pieces[static_cast<size_t>(p)].begin;
+      part.query += i * part.query_stride, part.out += i * part.out_stride;
+      if (part.log_sum) part.log_sum += i * part.log_sum_stride;
+      part.first += i, part.n = std::min(query_grain, part.n - i);
+      c.kernels.attend(part);
+    }
+  });
+}
+
+}  // namespace
+
+Tensor attention(Ctx& c, Tensor q, std::span<const AttendSegment> segments, const AttentionShape& shape) {
+  assert(!c.tape);
+  Tensor out = c.make({q.shape[0], shape.heads * shape.value_dim});
+  std::vector<AttendTask> tasks;
+  for (const AttendSegment& s : segments)
+    for (int h = 0; h < shape.kv_heads; ++h) tasks.push_back(task_of(s, shape, q, out, h));
+  attend_all(c, tasks);
+  return out;
+}
+
+Tensor attention(Ctx& c, Tensor q, Tensor k, Tensor v, std::span<const AttendSegment> segments, const AttentionShape& shape) {
+  Tensor out = c.make({q.shape[0], shape.heads * shape.value_dim});
+  Tensor log_sum = c.make({q.shape[0], shape.heads});
+  const int64_t key_width = shape.kv_heads * shape.key_dim, value_width = shape.kv_heads * shape.value_dim;
+  std::vector<AttendTask> tasks;
+  for (AttendSegment s : segments) {
+    // The packed rows are the pages: page i begins kv_block rows behind page i - 1.
+    const int64_t pages = (s.length + kv_block - 1) / kv_block;
+    auto* key_pages = c.arena.take_array<const std::byte*>(pages);
+    auto* value_pages = c.arena.take_array<const std::byte*>(pages);
+    for (int64_t i = 0; i < pages; ++i) {
+      key_pages[i] = reinterpret_cast<const std::byte*>(k.f32() + (s.offset + i * kv_block) * key_width);
+      value_pages[i] = reinterpret_cast<const std::byte*>(v.f32() + (s.offset + i * kv_block) * value_width);
+    }
+    s.start = 0;
+    s.pages = {KvType::f32, key_pages, value_pages, 0, key_width * 4, value_width * 4, 0, 0};
+    for (int h = 0; h < shape.kv_heads; ++h) {
+      AttendTask task = task_of(s, shape, q, out, h);
+      task.log_sum_stride = shape.heads;
+      task.log_sum = log_sum.f32() + s.offset * shape.heads + h * task.heads;
+      tasks.push_back(task);
+    }
+  }
+  attend_all(c, tasks);
+  if (c.tape)
+    c.tape->record([c, q, k, v, out, key_width, value_width, tasks = std::move(tasks)] {
+      const float* dout = c.tape->grad(out);
+      float *dq = c.tape->grad(q), *dk = c.tape->grad(k), *dv = c.tape->grad(v);
+      c.pool.parallel(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end) {
+        for (const AttendTask& task : std::span(tasks).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin))) {
+          const int64_t key_at = reinterpret_cast<const float*>(task.kv.keys[0] + task.kv.key_head) - k.f32();
+          const int64_t value_at = reinterpret_cast<const float*>(task.kv.values[0] + task.kv.value_head) - v.f32();
+          c.kernels.attend_back(task, dout + (task.out - out.f32()), dq + (task.query - q.f32()),
+                                dk + key_at, key_width, dv + value_at, value_width);
+        }
+      });
+    });
+  return out;
+}
+
+namespace {
+
+// Channels that one thread takes at a time.
+constexpr int64_t channel_grain = 64;
+
+float* zeros(Ctx& c, int64_t n) {
+  float* p = c.arena.take_array<float>(n);
+  std::memset(p, 0, static_cast<size_t>(n) * sizeof(float));
+  return p;
+}
+
+// Runs kernel(task) for every task, channels split over the threads.
+template <class Task, class Kernel>
+void each_channel(Ctx& c, std::span<const Task> tasks, int64_t channels, Kernel&& kernel) {
+  const int64_t parts = (channels + channel_grain - 1) / channel_grain;
+  c.pool.parallel(static_cast<int64_t>(tasks.size()) * parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      Task part = tasks[static_cast<size_t>(i / parts)];
+      part.begin = i % parts * channel_grain;
+      part.end = std::min(channels, part.begin + channel_grain);
+      kernel(part);
+    }
+  });
+}
+
+}  // namespace
+
+Tensor causal_conv(Ctx& c, Tensor x, Tensor w, Tensor bias, std::span<const RecurrentSegment> segments) {
+  const int64_t channels = x.cols(), width = w.cols();
+  Tensor y = c.make(x.shape);
+  std::vector<ConvTask> tasks;
+  for (const RecurrentSegment& s : segments)
+    tasks.push_back({.n = s.length, .channels = channels, .width = width, .x = x.row(s.offset), .w = w.f32(),
+                     .bias = bias ? bias.f32() : nullptr,
+                     .past = s.state ? s.state : zeros(c, (width - 1) * channels), .y = y.row(s.offset)});
+  each_channel(c, std::span<const ConvTask>(tasks), channels, [&](const ConvTask& t) { c.kernels.conv(t); });
+  if (c.tape)
+    c.tape->record([c, x, w, bias, y, channels, tasks = std::move(tasks)] {
+      const float* dy = c.tape->grad(y);
+      float *dx = c.tape->grad(x), *dw = c.tape->wanted(w.data), *db = bias ? c.tape->wanted(bias.data) : nullptr;
+      for (const ConvTask& task : tasks)  // one sequence after the other: dw is summed over all
+        each_channel(c, std::span(&task, 1), channels, [&](const ConvTask& part) {
+          const int64_t at = part.x - x.f32();
+          c.kernels.conv_back(part, dy + at, dx + at, dw, db);
+        });
+    });
+  return y;
+}
+
+Tensor selective_scan(Ctx& c, Tensor x, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor D,
+                      std::span<const RecurrentSegment> segments) {
+  const int64_t channels = x.cols(), states = A.cols();
+  Tensor y = c.make(x.shape);
+  std::vector<ScanTask> tasks;
+  for (const RecurrentSegment& s : segments)
+    tasks.push_back({.n = s.length, .channels = channels, .states = states, .x = x.row(s.offset),
+                     .delta = delta.row(s.offset), .A = A.f32(), .D = D.f32(), .B = B.row(s.offset),
+                     .C = C.row(s.offset), .bc_stride = states, .h = s.state ? s.state : zeros(c, channels * states),
+                     .y = y.row(s.offset),
+                     .history = c.tape ? c.arena.take_array<float>((s.length + 1) * channels * states) : nullptr});
+  each_channel(c, std::span<const ScanTask>(tasks), channels, [&](const ScanTask& t) { c.kernels.scan(t); });
+  if (c.tape)
+    c.tape->record([c, x, delta, A, B, C, D, y, channels, tasks = std::move(tasks)] {
+      const float* dy = c.tape->grad(y);
+      float *dx = c.tape->grad(x), *ddelta = c.tape->grad(delta), *dA = c.tape->grad(A), *dD = c.tape->wanted(D.data);
+      for (const ScanTask& task : tasks) {
+        const int64_t at = task.x - x.f32(), bc = task.B - B.f32();
+        // dB and dC sum over channels: in order, on one thread.
+        ScanTask all = task;
+        all.begin = 0, all.end = channels;
+        c.kernels.scan_back(all, dy + at, dx + at, ddelta + at, dA, dD, c.tape->grad(B) + bc, c.tape->grad(C) + bc);
+      }
+    });
+  return y;
+}
+
+}  // namespace madang
