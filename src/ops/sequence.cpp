@@ -112,7 +112,7 @@ float* zeros(Ctx& c, int64_t n) {
 
 // Runs kernel(task) for every task, channels split over the threads.
 template <class Task, class Kernel>
-void each_channel(Ctx& c, std::span<const Task> tasks, int64_t channels, Kernel&& kernel) {
+void each_channel(const Ctx& c, std::span<const Task> tasks, int64_t channels, Kernel&& kernel) {
   const int64_t parts = (channels + channel_grain - 1) / channel_grain;
   c.pool.parallel(static_cast<int64_t>(tasks.size()) * parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
@@ -140,7 +140,7 @@ Tensor causal_conv(Ctx& c, Tensor x, Tensor w, Tensor bias, std::span<const Recu
       const float* dy = c.tape->grad(y);
       float *dx = c.tape->grad(x), *dw = c.tape->wanted(w.data), *db = bias ? c.tape->wanted(bias.data) : nullptr;
       for (const ConvTask& task : tasks)  // one sequence after the other: dw is summed over all
-        each_channel(c, std::span(&task, 1), channels, [&](const ConvTask& part) {
+        each_channel(c, std::span<const ConvTask>(&task, 1), channels, [&](const ConvTask& part) {
           const int64_t at = part.x - x.f32();
           c.kernels.conv_back(part, dy + at, dx + at, dw, db);
         });
