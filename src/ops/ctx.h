@@ -1,6 +1,7 @@
 // What every op and every model is given: where to work, where to put results, how exactly. Passed everywhere,
 // stored nowhere.
 #pragma once
+#include <cstring>
 #include <functional>
 #include <string_view>
 
@@ -30,17 +31,18 @@ struct Ctx {
   /// A float32 tensor that lives until the arena is rewound; not initialised.
   Tensor make(Shape shape) { return {arena.take_array<float>(shape.numel()), DType::f32, shape}; }
 
-  /// Runs one block of a model and gives back all it allocated but the result, so that memory does not grow with
-  /// depth. In training everything stays: backward needs it.
+  /// x = block(x), giving back all the block allocated: its result takes x's place, so that memory does not grow
+  /// with depth. In training everything stays: backward needs it.
   template <class Block>
-  Tensor frame(Block&& block) {
-    if (tape) return block();
+  Tensor frame(Tensor x, Block&& block) {
+    if (tape) return block(x);
     Arena::Mark mark = arena.mark();
-    return keep(mark, block());
+    Tensor y = block(x);
+    assert(y.shape == x.shape);
+    std::memcpy(x.data, y.data, static_cast<size_t>(x.bytes()));
+    arena.rewind(mark);
+    return x;
   }
-
- private:
-  Tensor keep(Arena::Mark mark, Tensor result);
 };
 
 }  // namespace madang

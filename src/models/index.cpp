@@ -1,0 +1,34 @@
+// Every architecture, one row each.
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/nearest.h"
+#include "models/models.h"
+
+namespace madang {
+namespace {
+
+constexpr Architecture rows[] = {
+    {"llama", "Llama", build_llama, "Llama 1 to 3.x, Code Llama, SOLAR, Kanana, SmolLM2, TinyLlama"},
+    {"mistral", "Mistral", build_llama, "Mistral 7B; sliding windows on a rolling cache"},
+    {"qwen2", "Qwen", build_qwen2, "Qwen 1.5, 2, 2.5; biases on q, k, v; windows by layer"},
+    {"mixtral", "Mixtral", build_mixtral, "Mixtral 8x7B, 8x22B"},
+    {"gemma3_text", "Gemma", build_gemma3, "Gemma 3 text models"},
+    {"mamba", "Mamba", build_mamba, "Mamba 1"},
+};
+
+}  // namespace
+
+std::span<const Architecture> architectures() { return rows; }
+
+std::unique_ptr<Model> build_model(const Config& config, const Scope& scope) {
+  std::vector<std::string_view> known;
+  for (const Architecture& row : rows) {
+    if (row.name == config.architecture()) return row.build(config, scope);
+    known.push_back(row.name);
+  }
+  throw Error(Kind::unsupported, say("madang does not know the architecture {}", config.architecture()))
+      .hint(say("the nearest known one is {}", nearest(config.architecture(), known)));
+}
+
+}  // namespace madang

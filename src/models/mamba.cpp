@@ -1,0 +1,49 @@
+// Mamba (Gu and Dao 2023): blocks of one norm and one mixer; no attention, no positions, a state of fixed size.
+#include "models/decoder.h"
+#include "models/models.h"
+
+namespace madang {
+namespace {
+
+struct MambaShape {
+  int64_t vocabulary, width;
+  int layers;
+  float eps, norm_offset = 0, embedding_scale = 1;
+  bool tied;
+  madang::Mamba::Shape mixer;
+  TransformerShape::Names names{"backbone.embeddings", "backbone.layers", "backbone.norm_f"};
+
+  struct NoPositions {};
+  NoPositions positions(Ctx&, const Step&) const { return {}; }
+
+  MambaShape(const Config& c, const Scope&)
+      : vocabulary(c.integer("vocab_size")),
+        width(c.integer("hidden_size")),
+        layers(static_cast<int>(c.integer("num_hidden_layers"))),
+        eps(static_cast<float>(c.real("layer_norm_epsilon", 1e-5))),
+        tied(c.flag("tie_word_embeddings", true)),
+        mixer{.width = width, .inner = c.integer("intermediate_size", 2 * width), .states = c.integer("state_size"),
+              .conv = c.integer("conv_kernel"), .dt_rank = c.integer("time_step_rank"),
+              .conv_bias = c.flag("use_conv_bias", true), .bias = c.flag("use_bias", false)} {}
+};
+
+struct Block {
+  RmsNorm norm;
+  madang::Mamba mixer;
+
+  Block(const MambaShape& m, const Config&, const Scope& scope, int)
+      : norm(scope / "norm", m.width, m.eps), mixer(scope / "mixer", m.mixer) {}
+
+  Tensor operator()(Ctx& c, Tensor x, MambaShape::NoPositions, const Step& step, int layer) const {
+    return add(c, x, mixer(c, norm(c, x), step, layer));  // [T, D]
+  }
+  StateSpec state() const { return mixer.state(); }
+};
+
+}  // namespace
+
+std::unique_ptr<Model> build_mamba(const Config& config, const Scope& scope) {
+  return std::make_unique<Decoder<MambaShape, Block>>(config, scope);
+}
+
+}  // namespace madang

@@ -1,0 +1,34 @@
+// A model: token ids in, logits of the wanted rows out. Built from a Config and a Scope, knows no file, no
+// tokenizer and no thread.
+#pragma once
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "nn/layers.h"
+
+namespace madang {
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  /// Logits of step.wanted, [wanted, vocabulary]. States of the step's sequences grow; step.advance() comes after.
+  virtual Tensor forward(Ctx& c, const Step& step) const = 0;
+  /// What each layer remembers, in the order of the sequence states.
+  virtual std::vector<StateSpec> states() const = 0;
+  virtual int64_t vocabulary() const = 0;
+};
+
+/// One row per architecture.
+struct Architecture {
+  std::string_view name;         ///< model_type of config.json and of Config::architecture()
+  std::string_view family;       ///< for people: "Llama", "Gemma"
+  std::unique_ptr<Model> (*build)(const Config& config, const Scope& scope);
+  std::string_view note;         ///< what the row covers
+};
+std::span<const Architecture> architectures();
+
+/// Throws Kind::unsupported naming the architecture and the nearest known one.
+std::unique_ptr<Model> build_model(const Config& config, const Scope& scope);
+
+}  // namespace madang

@@ -1,0 +1,13 @@
+// The builders that index.cpp lists: one file each.
+#pragma once
+#include "models/model.h"
+
+namespace madang {
+
+std::unique_ptr<Model> build_llama(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_qwen2(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_mixtral(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_gemma3(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_mamba(const Config& config, const Scope& scope);
+
+}  // namespace madang

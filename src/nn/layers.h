@@ -1,0 +1,161 @@
+// The layers models are made of. Each asks its Scope for weights by name and shape, and is called like a function.
+// Quantization and adapters live in Linear; no model knows of them.
+#pragma once
+#include <optional>
+#include <string_view>
+
+#include "nn/step.h"
+#include "ops/ops.h"
+#include "store/config.h"
+#include "store/scope.h"
+
+namespace madang {
+
+/// y = W x (+ b).  W [out, in] named "weight", b [out] named "bias".
+class Linear {
+ public:
+  Linear() = default;
+  Linear(const Scope& scope, int64_t in, int64_t out, bool bias = false);
+  Tensor operator()(Ctx& c, Tensor x) const { return linear(c, weight_, bias_, x); }  // [T, in] -> [T, out]
+  const Weight& weight() const { return weight_; }
+  Tensor bias() const { return bias_; }
+
+ private:
+  friend class Embed;
+  Weight weight_;
+  Buffer bias_;
+};
+
+/// Token embeddings, and the output head that may be the same matrix.
+class Embed {
+ public:
+  Embed() = default;
+  Embed(const Scope& scope, int64_t vocabulary, int64_t width) : weight_(scope.weight("weight", vocabulary, width)) {}
+  Tensor operator()(Ctx& c, std::span<const int32_t> ids) const { return embed(c, weight_, ids); }  // -> [T, D]
+  Linear as_head() const;
+
+ private:
+  Weight weight_;
+};
+
+/// Root mean square norm (Zhang and Sennrich 2019): x / sqrt(mean(x^2) + eps) * (w + offset).
+class RmsNorm {
+ public:
+  RmsNorm() = default;
+  RmsNorm(const Scope& scope, int64_t width, float eps, float offset = 0)
+      : weight_(scope.vector("weight", width)), eps_(eps), offset_(offset) {}
+  Tensor operator()(Ctx& c, Tensor x) const { return rms_norm(c, x, weight_, eps_, offset_); }
+
+ private:
+  Buffer weight_;
+  float eps_ = 0, offset_ = 0;
+};
+
+/// cos and sin of every token's rotary angles.
+struct Angles {
+  Tensor cos, sin;  // [T, rotary / 2]
+};
+
+/// Rotary positions (Su et al. 2021) with the scalings that configurations name: linear, dynamic (NTK), yarn (Peng
+/// et al. 2023), llama3, longrope (Ding et al. 2024). Factors that depend on length follow each segment's limit.
+class Rope {
+ public:
+  Rope() = default;
+  /// `factors`: divisors of the frequencies from the file (GGUF rope_freqs), or empty.
+  Rope(RopeParameters parameters, int64_t head_dim, int64_t max_positions, std::vector<float> factors = {});
+  Angles operator()(Ctx& c, const Step& step) const;
+
+ private:
+  void frequencies(int64_t limit, std::vector<float>& out, float& magnitude) const;
+  RopeParameters parameters_;
+  int64_t rotary_ = 0, max_positions_ = 0;
+  std::vector<float> factors_;
+};
+
+/// Multi-head, grouped-query or multi-query attention. Rotary angles are given at each call: a layer without
+/// positions passes none.
+class Attention {
+ public:
+  struct Shape {
+    int64_t width = 0;
+    int heads = 1, kv_heads = 1, head_dim = 0;
+    float scale = 0;          ///< 0: 1 / sqrt(head_dim)
+    int64_t window = 0;       ///< 0: sees everything before
+    float softcap = 0;
+    bool qkv_bias = false, out_bias = false;
+    bool head_norm = false;   ///< RMSNorm over each head of q and k ("q_norm", "k_norm"), before rotation
+    float norm_eps = 0, norm_offset = 0;
+  };
+  Attention() = default;
+  Attention(const Scope& scope, const Shape& shape);
+  /// `layer` says which of the sequence states is this layer's.
+  Tensor operator()(Ctx& c, Tensor x, const Angles* angles, const Step& step, int layer) const;  // [T, D] -> [T, D]
+  StateSpec state() const;
+
+ private:
+  Tensor with_state(Ctx& c, Tensor q, Tensor k, Tensor v, const Step& step, int layer) const;
+  Shape shape_;
+  AttentionShape op_;
+  Linear q_, k_, v_, o_;
+  std::optional<RmsNorm> q_norm_, k_norm_;
+};
+
+/// down(act(gate x) * up x)  (Shazeer 2020), names as given: {"gate_proj", "up_proj", "down_proj"} or {"w1", "w3", "w2"}.
+class Mlp {
+ public:
+  struct Names {
+    std::string_view gate = "gate_proj", up = "up_proj", down = "down_proj";
+  };
+  Mlp() = default;
+  Mlp(const Scope& scope, int64_t width, int64_t hidden, Act act, bool bias, const Names& names);
+  Mlp(const Scope& scope, int64_t width, int64_t hidden, Act act, bool bias = false) : Mlp(scope, width, hidden, act, bias, Names{}) {}
+  Tensor operator()(Ctx& c, Tensor x) const { return down_(c, gated(c, act_, gate_(c, x), up_(c, x))); }
+
+ private:
+  Act act_ = Act::silu;
+  Linear gate_, up_, down_;
+};
+
+/// A sparse mixture of experts: every token goes to the k experts its router likes best.
+class Moe {
+ public:
+  struct Shape {
+    int64_t width = 0, hidden = 0;
+    int experts = 0, chosen = 0;
+    bool renormalize = true;  ///< weights of the chosen ones sum to one
+    Act act = Act::silu;
+    std::string_view router = "gate";
+    Mlp::Names names;
+  };
+  Moe() = default;
+  Moe(const Scope& scope, const Shape& shape);
+  Tensor operator()(Ctx& c, Tensor x) const;
+
+ private:
+  Shape shape_;
+  Linear router_;
+  std::vector<Mlp> experts_;
+};
+
+/// Mamba's mixer (Gu and Dao 2023, section 3): a gated selective state space behind a short convolution.
+class Mamba {
+ public:
+  struct Shape {
+    int64_t width = 0, inner = 0, states = 0, conv = 0, dt_rank = 0;
+    bool conv_bias = true, bias = false;
+  };
+  Mamba() = default;
+  Mamba(const Scope& scope, const Shape& shape);
+  Tensor operator()(Ctx& c, Tensor x, const Step& step, int layer) const;
+  StateSpec state() const;
+
+ private:
+  Shape shape_;
+  Linear in_, x_, dt_, out_;
+  Buffer conv_, conv_bias_, a_log_, d_;
+};
+
+/// The activation that a configuration names; throws Kind::unsupported listing the known ones.
+Act act_of(const Config& config, std::string_view key);
+
+}  // namespace madang

@@ -1,0 +1,43 @@
+// Mamba's mixer (Gu and Dao 2023): convolve, select, scan, gate.
+#include "nn/layers.h"
+
+namespace madang {
+
+Mamba::Mamba(const Scope& scope, const Shape& s)
+    : shape_(s),
+      in_(scope / "in_proj", s.width, 2 * s.inner, s.bias),
+      x_(scope / "x_proj", s.inner, s.dt_rank + 2 * s.states),
+      dt_(scope / "dt_proj", s.dt_rank, s.inner, true),
+      out_(scope / "out_proj", s.inner, s.width, s.bias),
+      conv_(scope.tensor("conv1d.weight", {s.inner, s.conv})),
+      conv_bias_(s.conv_bias ? scope.vector("conv1d.bias", s.inner) : Buffer()),
+      a_log_(scope.tensor("A_log", {s.inner, s.states})),
+      d_(scope.vector("D", s.inner)) {}
+
+Tensor Mamba::operator()(Ctx& c, Tensor x, const Step& step, int layer) const {
+  std::vector<RecurrentSegment> conv_past, scan_past;
+  for (const Segment& s : step.segments) {
+    float* memory = nullptr;
+    if (s.state) {
+      auto& state = static_cast<RecurrentState&>(*s.state->layers[static_cast<size_t>(layer)]);
+      memory = state.values();
+      state.advance(s.length);
+    }
+    conv_past.push_back({s.offset, s.length, memory});
+    scan_past.push_back({s.offset, s.length, memory ? memory + (shape_.conv - 1) * shape_.inner : nullptr});
+  }
+  const int64_t C = shape_.inner, N = shape_.states, R = shape_.dt_rank;
+  Tensor both = in_(c, x);                                                            // [T, 2 C]
+  Tensor u = act(c, Act::silu, causal_conv(c, columns(c, both, 0, C), conv_, conv_bias_, conv_past));
+  Tensor chosen = x_(c, u);                                                           // [T, R + 2 N]
+  Tensor delta = act(c, Act::softplus, dt_(c, columns(c, chosen, 0, R)));             // [T, C]
+  Tensor B = columns(c, chosen, R, N), K = columns(c, chosen, R + N, N);              // [T, N]
+  Tensor y = selective_scan(c, u, delta, neg_exp(c, a_log_), B, K, d_, scan_past);    // [T, C]
+  return out_(c, gated(c, Act::silu, columns(c, both, C, C), y));                     // [T, D]
+}
+
+StateSpec Mamba::state() const {
+  return {.kind = StateKind::recurrent, .floats = (shape_.conv - 1 + shape_.states) * shape_.inner};
+}
+
+}  // namespace madang
