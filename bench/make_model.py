@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Writes a GGUF model with random weights in the shape of a real one, for measuring speed and memory.
+
+    bench/make_model.py OUT.gguf [--shape tinyllama|llama-1b|smol] [--type F16|Q8_0|Q4_0|Q4_K] [--layers N]
+
+tinyllama in F16 is 2.2 GB. The weights are noise of a sensible size, so that logits stay finite; the vocabulary is
+bytes and made-up pieces. Needs Python 3 and nothing else. The same arguments give the same bytes.
+"""
+import argparse, random, struct, sys
+
+SHAPES = {  # width, hidden, layers, heads, kv heads, vocabulary
+    "tinyllama": (2048, 5632, 22, 32, 4, 32000),
+    "llama-1b": (2048, 8192, 16, 32, 8, 128256),
+    "smol": (576, 1536, 30, 9, 3, 49152),
+}
+# GGUF type id, weights in a block, bytes in a block
+TYPES = {"F32": (0, 1, 4), "F16": (1, 1, 2), "Q4_0": (2, 32, 18), "Q8_0": (8, 32, 34), "Q4_K": (12, 256, 144), "Q6_K": (14, 256, 210)}
+STRING, ARRAY, U32, I32, F32 = 8, 9, 4, 5, 6
+
+
+def half(x):
+    return struct.pack("<e", x)
+
+
+def noise_blocks(kind, rng, size=1 << 20):
+    """About `size` bytes of whole random blocks with scales that give weights near 0.02."""
+    _, _, bytes_ = TYPES[kind]
+    n = max(1, size // bytes_)
+    out = bytearray(rng.randbytes(n * bytes_))
+    if kind == "F16":  # sign and fraction random, exponents of 2^-6 and 2^-7
+        for i in range(1, len(out), 2):
+            out[i] = (out[i] & 0x83) | 0x20 | (out[i] & 0x04)
+    else:
+        for b in range(0, len(out), bytes_):
+            if kind in ("Q4_0", "Q8_0"):
+                out[b:b + 2] = half(0.004 if kind == "Q4_0" else 0.0003)
+            elif kind == "Q4_K":
+                out[b:b + 4] = half(0.0001) + half(0.0008)
+            elif kind == "Q6_K":
+                out[b + 208:b + 210] = half(0.00001)
+    return bytes(out)
+
+
+def text(s):
+    b = s.encode()
+    return struct.pack("<Q", len(b)) + b
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("out")
+    ap.add_argument("--shape", default="tinyllama", choices=SHAPES)
+    ap.add_argument("--type", default="F16", choices=[t for t in TYPES if t != "F32"])
+    ap.add_argument("--layers", type=int)
+    opt = ap.parse_args()
+    width, hidden, layers, heads, kv_heads, vocabulary = SHAPES[opt.shape]
+    layers = opt.layers or layers
+    kv_width = width // heads * kv_heads
+    rng = random.Random(1)
+    kinds = {"weight": opt.type, "head": "Q6_K" if opt.type == "Q4_K" else opt.type}
+    if width % TYPES[kinds["weight"]][1] or hidden % TYPES[kinds["weight"]][1]:
+        sys.exit(f"{opt.type} needs widths that are multiples of {TYPES[opt.type][1]}: {width}, {hidden}")
+
+    tensors = [("token_embd.weight", (width, vocabulary), kinds["weight"])]
+    for i in range(layers):
+        p = f"blk.{i}."
+        tensors += [(p + "attn_norm.weight", (width,), "F32"), (p + "ffn_norm.weight", (width,), "F32"),
+                    (p + "attn_q.weight", (width, width), kinds["weight"]), (p + "attn_k.weight", (width, kv_width), kinds["weight"]),
+                    (p + "attn_v.weight", (width, kv_width), kinds["head"] if opt.type == "Q4_K" else kinds["weight"]),
+                    (p + "attn_output.weight", (width, width), kinds["weight"]),
+                    (p + "ffn_gate.weight", (width, hidden), kinds["weight"]), (p + "ffn_up.weight", (width, hidden), kinds["weight"]),
+                    (p + "ffn_down.weight", (hidden, width), kinds["head"] if opt.type == "Q4_K" and i % 2 else kinds["weight"])]
+    tensors += [("output_norm.weight", (width,), "F32"), ("output.weight", (width, vocabulary), kinds["head"])]
+
+    pieces = ["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)] + [chr(b) for b in range(33, 127)] + ["\u2581"]
+    pieces += [f"\u2581w{i}" for i in range(vocabulary - len(pieces))]
+    types = [2, 3, 3] + [6] * 256 + [1] * (vocabulary - 259)
+    meta = []
+
+    def put(key, kind, payload):
+        meta.append(text(key) + struct.pack("<I", kind) + payload)
+
+    put("general.architecture", STRING, text("llama"))
+    put("general.name", STRING, text(f"random-{opt.shape}-{opt.type}"))
+    for key, value in (("block_count", layers), ("context_length", 8192), ("embedding_length", width), ("feed_forward_length", hidden),
+                       ("attention.head_count", heads), ("attention.head_count_kv", kv_heads), ("vocab_size", vocabulary),
+                       ("rope.dimension_count", width // heads)):
+        put("llama." + key, U32, struct.pack("<I", value))
+    put("llama.attention.layer_norm_rms_epsilon", F32, struct.pack("<f", 1e-5))
+    put("llama.rope.freq_base", F32, struct.pack("<f", 10000.0))
+    put("tokenizer.ggml.model", STRING, text("llama"))
+    put("tokenizer.ggml.tokens", ARRAY, struct.pack("<IQ", STRING, vocabulary) + b"".join(map(text, pieces)))
+    put("tokenizer.ggml.scores", ARRAY, struct.pack(f"<IQ{vocabulary}f", F32, vocabulary, *[-float(i) for i in range(vocabulary)]))
+    put("tokenizer.ggml.token_type", ARRAY, struct.pack(f"<IQ{vocabulary}i", I32, vocabulary, *types))
+    for key, value in (("bos_token_id", 1), ("eos_token_id", 2), ("unknown_token_id", 0)):
+        put("tokenizer.ggml." + key, U32, struct.pack("<I", value))
+
+    align = 32
+    infos, offset, sizes = [], 0, []
+    for name, shape, kind in tensors:
+        id_, block, bytes_ = TYPES[kind]
+        n = 1
+        for d in shape:
+            n *= d
+        sizes.append(n // block * bytes_)
+        infos.append(text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, id_, offset))
+        offset += (sizes[-1] + align - 1) // align * align
+
+    blocks = {}
+    with open(opt.out, "wb") as f:
+        f.write(b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(meta)) + b"".join(meta) + b"".join(infos))
+        f.write(b"\0" * (-f.tell() % align))
+        for (name, shape, kind), size in zip(tensors, sizes):
+            if kind == "F32":
+                f.write(struct.pack("<f", 1.0) * (size // 4))
+            else:
+                noise = blocks.setdefault(kind, noise_blocks(kind, rng))
+                whole, rest = divmod(size, len(noise))
+                for _ in range(whole):
+                    f.write(noise)
+                f.write(noise[:rest])
+            f.write(b"\0" * (-size % align))
+    print(f"{opt.out}: {offset / 1e6:.0f} MB, {opt.type}, {layers} layers")
+
+
+if __name__ == "__main__":
+    main()
