@@ -1,0 +1,58 @@
+// How a layer asks for its weights: by name and shape. Names are paths, as the architecture's Hugging Face repositories
+// have them ("model.layers.0.self_attn.q_proj.weight"); the rules of store/rules.h say where a file keeps them and what
+// was done to them. Axes of length one do not count when shapes are compared.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "quant/weight.h"
+#include "store/config.h"
+#include "store/source.h"
+#include "tensor/tensor.h"
+
+namespace madang {
+
+/// All weights of one model, each to be asked for once or more. A handle: copying it is cheap.
+class WeightStore;
+
+class Scope {
+ public:
+  Scope operator/(std::string_view child) const;
+  Scope operator/(int64_t index) const;
+
+  /// A matrix, quantized or plain, on the mapped bytes where it can be. F32 is always aligned to 4 bytes.
+  Weight weight(std::string_view name, int64_t rows, int64_t cols) const;
+  /// Decoded to float32.
+  Buffer vector(std::string_view name, int64_t n) const;
+  Buffer tensor(std::string_view name, Shape shape) const;
+  bool has(std::string_view name) const;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  friend class WeightStore;
+  struct State;
+  Scope(std::shared_ptr<State> state, std::string path) : state_(std::move(state)), path_(std::move(path)) {}
+  std::string full(std::string_view name) const;
+
+  std::shared_ptr<State> state_;
+  std::string path_;
+};
+
+class WeightStore {
+ public:
+  /// The rules follow from the source's layout and the configuration's architecture.
+  WeightStore(std::shared_ptr<const Source> source, const Config& config);
+
+  Scope root() const { return Scope(state_, ""); }
+  /// Throws Kind::mismatch if the file holds a tensor nobody asked for that no rule names ignorable.
+  void finish() const;
+
+ private:
+  std::shared_ptr<Scope::State> state_;
+};
+
+}  // namespace madang
