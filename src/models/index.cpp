@@ -8,7 +8,7 @@
 namespace madang {
 namespace {
 
-constexpr Architecture rows[] = {
+constexpr Architecture known[] = {
     {"llama", "Llama", build_llama, "Llama 1 to 3.x, Code Llama, SOLAR, Kanana, SmolLM2, TinyLlama"},
     {"mistral", "Mistral", build_llama, "Mistral 7B; sliding windows on a rolling cache"},
     {"qwen2", "Qwen", build_qwen2, "Qwen 1.5, 2, 2.5; biases on q, k, v; windows by layer"},
@@ -19,16 +19,16 @@ constexpr Architecture rows[] = {
 
 }  // namespace
 
-std::span<const Architecture> architectures() { return rows; }
+std::span<const Architecture> architectures() { return known; }
 
 std::unique_ptr<Model> build_model(const Config& config, const Scope& scope) {
-  std::vector<std::string_view> known;
-  for (const Architecture& row : rows) {
+  std::vector<std::string_view> names;
+  for (const Architecture& row : known) {
     if (row.name == config.architecture()) return row.build(config, scope);
-    known.push_back(row.name);
+    names.push_back(row.name);
   }
   throw Error(Kind::unsupported, say("madang does not know the architecture {}", config.architecture()))
-      .hint(say("the nearest known one is {}", nearest(config.architecture(), known)));
+      .hint(say("the nearest known one is {}", nearest(config.architecture(), names)));
 }
 
 }  // namespace madang

@@ -78,8 +78,9 @@ void Rope::frequencies(int64_t limit, std::vector<float>& out, float& magnitude)
     for (size_t i = 0; i < out.size() && i < stretch.size(); ++i)
       out[i] = 1.0f / (static_cast<float>(stretch[i]) *
                        std::pow(static_cast<float>(base), static_cast<float>(2 * i) / static_cast<float>(rotary_)));
+    const double factor = p.factor != 1 ? p.factor : static_cast<double>(max_positions_) / trained;
     magnitude = static_cast<float>(p.attention_factor.value_or(
-        p.factor <= 1 ? 1.0 : std::sqrt(1 + std::log(p.factor) / std::log(trained))));
+        factor <= 1 ? 1.0 : std::sqrt(1 + std::log(factor) / std::log(trained))));
   }
   for (size_t i = 0; i < out.size() && i < factors_.size(); ++i) out[i] /= factors_[i];
 }
