@@ -126,8 +126,8 @@ void Checkpoint::read_text_parts() {
     }
     const fs::path own = fs::path(source_->folder()) / "chat_template.jinja";
     if (fs::exists(own)) {
-      auto file = MappedFile::open(own.string());
-      template_text_.assign(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+      auto text = MappedFile::open(own.string());
+      template_text_.assign(reinterpret_cast<const char*>(text->bytes().data()), text->bytes().size());
     }
   }
   if (tokenizer_ && bos_token_.empty() && tokenizer_->bos()) bos_token_ = tokenizer_->token_text(*tokenizer_->bos());
