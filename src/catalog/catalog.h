@@ -58,7 +58,7 @@ struct StoreSettings {
   std::string hub = "https://huggingface.co";  ///< HF_ENDPOINT
   std::string hub_token;                       ///< HF_TOKEN, sent to the hub alone
   std::string search_path;                     ///< PATH: where pip is looked for
-  double stall_seconds = 30;                   ///< a transfer slower than 1 byte/s for so long is lost
+  double stall_seconds = 30;                   ///< a transfer that brings nothing for so long is lost
   double connect_seconds = 20;
   double backoff_seconds = 0.5;  ///< before the first retry; doubles each time
   int retries = 5;               ///< in a row, without progress between them

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <exception>
 #include <memory>
 
@@ -17,8 +18,12 @@ constexpr long most_redirects = 8;  // hubs use two; browsers give up at twenty
 struct Call {
   const Http::Exchange& request;
   CURL* curl;
+  std::chrono::duration<double> patience;
   Http::Head head;
   std::exception_ptr thrown;
+  curl_off_t received = 0;
+  std::chrono::steady_clock::time_point moved = std::chrono::steady_clock::now();
+  bool stalled = false;
 };
 
 std::string_view trimmed(std::string_view s) {
@@ -52,10 +57,14 @@ size_t on_body(char* data, size_t, size_t n, void* user) {
   }
 }
 
-int on_tick(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+// Called at least once a second. libcurl's own low-speed limit looks at an average of five seconds, which is long.
+int on_tick(void* user, curl_off_t, curl_off_t received, curl_off_t, curl_off_t) {
   Call& call = *static_cast<Call*>(user);
+  auto now = std::chrono::steady_clock::now();
+  if (received != call.received) call.received = received, call.moved = now;
+  call.stalled = now - call.moved > call.patience;
   try {
-    return call.request.alive && !call.request.alive();
+    return call.stalled || (call.request.alive && !call.request.alive());
   } catch (...) {
     call.thrown = std::current_exception();
     return 1;
@@ -68,8 +77,6 @@ void set_limits(CURL* curl, const StoreSettings& settings, const std::string& ur
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, url.starts_with("https:") ? "https" : "http,https");
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings.connect_seconds * 1000));
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, std::max(1L, static_cast<long>(settings.stall_seconds)));
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);  // timeouts without signals: other threads run
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "madang");
 }
@@ -117,7 +124,7 @@ Http::Outcome Http::exchange(const Exchange& request) const {
     curl_slist* longer = curl_slist_append(headers.get(), line.c_str());
     if (longer) (void)headers.release(), headers.reset(longer);
   }
-  Call call{request, curl.get(), {}, {}};
+  Call call{request, curl.get(), std::chrono::duration<double>(settings_.stall_seconds), {}, {}};
   set_limits(curl.get(), settings_, request.url);
   curl_easy_setopt(curl.get(), CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
@@ -135,6 +142,7 @@ Http::Outcome Http::exchange(const Exchange& request) const {
   CURLcode code = curl_easy_perform(curl.get());
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &call.head.status);
   if (call.thrown) std::rethrow_exception(call.thrown);
+  if (call.stalled) return {Ending::lost, call.head, fmt::format("no byte for {} seconds", settings_.stall_seconds)};
   if (code == CURLE_ABORTED_BY_CALLBACK) return {Ending::stopped, call.head, ""};
   throw_if_final(code, request.url);
   return {code == CURLE_OK ? Ending::whole : Ending::lost, call.head, code == CURLE_OK ? "" : curl_easy_strerror(code)};

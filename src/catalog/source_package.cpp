@@ -72,14 +72,17 @@ fs::path fetch_wheel(Work& work, const Command& pip, const std::string& package,
     child.words.push_back(std::move(word));
   bool stopped = false;
   int code = run_child(child, [&] {
-    // pip writes into its temporary folder first and moves the wheel at the end.
-    stopped = !work.meter.fetching(span.before + bytes_below(wheels) + bytes_below(temporary), span.total);
+    // pip writes into its temporary folder first and copies the wheel at the end.
+    stopped = !work.meter.fetching(span.before + std::max(bytes_below(wheels), bytes_below(temporary)), span.total);
     return !stopped;
   });
   if (stopped) work.meter.stopped();
+  const std::string told = last_lines(child.output);
+  if (code != 0 && told.find("No space left on device") != std::string::npos)
+    throw Error(Kind::limit, say("there is not enough room on the disk")).at(wheels.string()).found(told);
   if (code != 0)
     throw Error(Kind::network, say("pip could not fetch {} {}", package, version))
-        .found(last_lines(child.output))
+        .found(told)
         .hint(say("run the same command again: it continues where it stopped"));
   return only_wheel(wheels, package);
 }

@@ -2,6 +2,7 @@
 // what is still under way; FOLDER/licences.json the terms accepted. A model is there whole or not at all.
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -78,14 +79,21 @@ struct Wish {
 
 std::string without_ending(const std::string& file) { return file.substr(0, file.rfind('.')); }
 
+// People leave endings off: a name is as near as its beginning of the length that was written.
+std::string nearest_name(const std::string& written, const std::set<std::string>& names) {
+  std::vector<std::string_view> beginnings;
+  for (const std::string& name : names) beginnings.push_back(std::string_view(name).substr(0, written.size()));
+  const std::string best = nearest(written, beginnings);
+  return *std::find_if(names.begin(), names.end(), [&](const std::string& name) { return name.starts_with(best); });
+}
+
 Error unknown_name(const ModelStore& store, const std::string& name) {
-  std::vector<std::string> installed;
-  for (const InstalledModel& model : store.list()) installed.push_back(model.name);
-  std::vector<std::string_view> known(installed.begin(), installed.end());
-  for (const CatalogueEntry& entry : store.known()) known.push_back(entry.name);
+  std::set<std::string> names;
+  for (const InstalledModel& model : store.list()) names.insert(model.name);
+  for (const CatalogueEntry& entry : store.known()) names.emplace(entry.name);
   Error fault(Kind::missing, say("no model is called {}", name));
-  fault.found(fmt::format("{}", fmt::join(known, ", ")));
-  if (!known.empty()) fault.hint(say("the nearest name is {}", nearest(name, known)));
+  if (names.empty()) return fault;
+  fault.found(fmt::format("{}", fmt::join(names, ", "))).hint(say("the nearest name is {}", nearest_name(name, names)));
   return fault;
 }
 
