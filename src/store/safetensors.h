@@ -19,8 +19,8 @@ struct NamedTensor {
   Tensor tensor;
 };
 
-/// Writes all tensors, in the order given, through a temporary file in the same folder so that a reader never sees
-/// half a file. Throws Kind::io.
+/// Writes all tensors, wide elements first and otherwise in the order given, through a temporary file in the same
+/// folder so that a reader never sees half a file. Throws Kind::io.
 void write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

@@ -1,0 +1,128 @@
+// Names and arrangements of each layout, architecture by architecture: the one place that knows them. Hugging Face
+// repositories need no rules where the layers ask by their names.
+#include "store/rules.h"
+
+namespace madang {
+namespace {
+
+// ---- GGUF: what nearly all transformers share (gguf-py, tensor_mapping.py)
+constexpr Rule gguf_transformer[] = {
+    {"model.embed_tokens.weight", "token_embd.weight"},
+    {"model.norm.{}", "output_norm.{}"},
+    {"lm_head.{}", "output.{}"},
+    {"model.layers.{}.input_layernorm.{}", "blk.{}.attn_norm.{}"},
+    {"model.layers.{}.post_attention_layernorm.{}", "blk.{}.ffn_norm.{}"},
+    {"model.layers.{}.self_attn.q_proj.{}", "blk.{}.attn_q.{}"},
+    {"model.layers.{}.self_attn.k_proj.{}", "blk.{}.attn_k.{}"},
+    {"model.layers.{}.self_attn.v_proj.{}", "blk.{}.attn_v.{}"},
+    {"model.layers.{}.self_attn.o_proj.{}", "blk.{}.attn_output.{}"},
+    {"model.layers.{}.self_attn.q_norm.{}", "blk.{}.attn_q_norm.{}"},
+    {"model.layers.{}.self_attn.k_norm.{}", "blk.{}.attn_k_norm.{}"},
+    {"model.layers.{}.mlp.gate_proj.{}", "blk.{}.ffn_gate.{}"},
+    {"model.layers.{}.mlp.up_proj.{}", "blk.{}.ffn_up.{}"},
+    {"model.layers.{}.mlp.down_proj.{}", "blk.{}.ffn_down.{}"},
+};
+
+// The converter moved rows of q and k so that the rotation turns neighbours (convert_hf_to_gguf.py, permute).
+constexpr Rule gguf_llama[] = {
+    {"model.layers.{}.self_attn.q_proj.{}", "blk.{}.attn_q.{}", unpair, "num_attention_heads"},
+    {"model.layers.{}.self_attn.k_proj.{}", "blk.{}.attn_k.{}", unpair, "num_key_value_heads"},
+};
+
+constexpr Rule gguf_mixtral[] = {
+    {"model.layers.{}.self_attn.q_proj.{}", "blk.{}.attn_q.{}", unpair, "num_attention_heads"},
+    {"model.layers.{}.self_attn.k_proj.{}", "blk.{}.attn_k.{}", unpair, "num_key_value_heads"},
+    {"model.layers.{}.block_sparse_moe.gate.{}", "blk.{}.ffn_gate_inp.{}"},
+    {"model.layers.{}.block_sparse_moe.experts.{}.w1.weight", "blk.{}.ffn_gate_exps.weight", expert},
+    {"model.layers.{}.block_sparse_moe.experts.{}.w2.weight", "blk.{}.ffn_down_exps.weight", expert},
+    {"model.layers.{}.block_sparse_moe.experts.{}.w3.weight", "blk.{}.ffn_up_exps.weight", expert},
+    // Before 2024-04 every expert was a tensor of its own.
+    {"model.layers.{}.block_sparse_moe.experts.{}.w1.weight", "blk.{}.ffn_gate.{}.weight"},
+    {"model.layers.{}.block_sparse_moe.experts.{}.w2.weight", "blk.{}.ffn_down.{}.weight"},
+    {"model.layers.{}.block_sparse_moe.experts.{}.w3.weight", "blk.{}.ffn_up.{}.weight"},
+};
+
+constexpr Rule gguf_gemma3[] = {
+    {"model.layers.{}.post_attention_layernorm.{}", "blk.{}.post_attention_norm.{}"},
+    {"model.layers.{}.pre_feedforward_layernorm.{}", "blk.{}.ffn_norm.{}"},
+    {"model.layers.{}.post_feedforward_layernorm.{}", "blk.{}.post_ffw_norm.{}"},
+};
+
+constexpr Rule gguf_mamba[] = {
+    {"backbone.embeddings.weight", "token_embd.weight"},
+    {"backbone.norm_f.{}", "output_norm.{}"},
+    {"backbone.layers.{}.norm.{}", "blk.{}.attn_norm.{}"},
+    {"backbone.layers.{}.mixer.in_proj.{}", "blk.{}.ssm_in.{}"},
+    {"backbone.layers.{}.mixer.conv1d.{}", "blk.{}.ssm_conv1d.{}"},
+    {"backbone.layers.{}.mixer.x_proj.{}", "blk.{}.ssm_x.{}"},
+    {"backbone.layers.{}.mixer.dt_proj.{}", "blk.{}.ssm_dt.{}"},
+    {"backbone.layers.{}.mixer.A_log", "blk.{}.ssm_a", log_negated},
+    {"backbone.layers.{}.mixer.D", "blk.{}.ssm_d"},
+    {"backbone.layers.{}.mixer.out_proj.{}", "blk.{}.ssm_out.{}"},
+};
+
+// ---- llama2.c: Meta's names, and neighbours turned
+constexpr Rule llama2c[] = {
+    {"model.embed_tokens.weight", "tok_embeddings.weight"},
+    {"model.norm.weight", "norm.weight"},
+    {"lm_head.weight", "output.weight"},
+    {"model.layers.{}.input_layernorm.weight", "layers.{}.attention_norm.weight"},
+    {"model.layers.{}.post_attention_layernorm.weight", "layers.{}.ffn_norm.weight"},
+    {"model.layers.{}.self_attn.q_proj.weight", "layers.{}.attention.wq.weight", unpair, "num_attention_heads"},
+    {"model.layers.{}.self_attn.k_proj.weight", "layers.{}.attention.wk.weight", unpair, "num_key_value_heads"},
+    {"model.layers.{}.self_attn.v_proj.weight", "layers.{}.attention.wv.weight"},
+    {"model.layers.{}.self_attn.o_proj.weight", "layers.{}.attention.wo.weight"},
+    {"model.layers.{}.mlp.gate_proj.weight", "layers.{}.feed_forward.w1.weight"},
+    {"model.layers.{}.mlp.down_proj.weight", "layers.{}.feed_forward.w2.weight"},
+    {"model.layers.{}.mlp.up_proj.weight", "layers.{}.feed_forward.w3.weight"},
+};
+
+// ---- Hugging Face: repositories that also see keep the language model one level down
+constexpr Rule hf_gemma3[] = {
+    {"model.{...}", "language_model.model.{...}"},
+    {"model.{...}", "model.language_model.{...}"},
+};
+
+struct Row {
+  Layout layout;
+  std::string_view architecture;
+  std::span<const Rule> rules;
+  std::vector<std::string_view> ignorable;
+};
+
+const std::vector<Row>& rows() {
+  static const std::vector<Row> all = {
+      {Layout::gguf, "llama", gguf_llama, {}},
+      {Layout::gguf, "mistral", gguf_llama, {}},
+      {Layout::gguf, "mixtral", gguf_mixtral, {}},
+      {Layout::gguf, "gemma3_text", gguf_gemma3, {}},
+      {Layout::gguf, "mamba", gguf_mamba, {}},
+      {Layout::llama2c, "llama", llama2c, {"freq_cis_real", "freq_cis_imag"}},
+      {Layout::hugging_face,
+       "gemma3_text",
+       hf_gemma3,
+       {"vision_tower.{...}", "multi_modal_projector.{...}", "model.vision_tower.{...}",
+        "model.multi_modal_projector.{...}"}},
+  };
+  return all;
+}
+
+}  // namespace
+
+Rules rules_of(Layout layout, std::string_view architecture) {
+  Rules rules;
+  for (const Row& row : rows())
+    if (row.layout == layout && row.architecture == architecture) {
+      rules.tables.push_back(row.rules);
+      rules.ignorable = row.ignorable;
+    }
+  if (layout == Layout::gguf) {
+    rules.tables.emplace_back(gguf_transformer);
+    rules.ignorable.push_back("blk.{}.attn_rot_embd");  // frequencies, in files of 2023
+  } else if (layout == Layout::hugging_face) {
+    rules.ignorable.push_back("{...}.rotary_emb.inv_freq");  // frequencies, in repositories before 2024
+  }
+  return rules;
+}
+
+}  // namespace madang

@@ -1,0 +1,48 @@
+// What an architecture's configuration class in transformers 5 assumes where config.json is silent, and how it arranges
+// its windows. One row each; a null says that the key is absent unless the file gives it.
+#include "store/config_keys.h"
+
+namespace madang {
+namespace {
+
+struct Row {
+  std::string_view model_type;
+  const char* keys;
+};
+
+constexpr Row rows[] = {
+    {"llama", R"({"max_position_embeddings": 2048, "rms_norm_eps": 1e-6, "hidden_act": "silu", "attention_bias": false,
+      "mlp_bias": false, "tie_word_embeddings": false, "rope_theta": 10000.0, "bos_token_id": 1, "eos_token_id": 2})"},
+    {"mistral", R"({"max_position_embeddings": 131072, "rms_norm_eps": 1e-6, "hidden_act": "silu",
+      "num_key_value_heads": 8, "sliding_window": 4096, "tie_word_embeddings": false, "rope_theta": 10000.0,
+      "bos_token_id": 1, "eos_token_id": 2})"},
+    {"mixtral", R"({"max_position_embeddings": 131072, "rms_norm_eps": 1e-5, "hidden_act": "silu",
+      "num_key_value_heads": 8, "num_experts_per_tok": 2, "num_local_experts": 8, "tie_word_embeddings": false,
+      "rope_theta": 1000000.0, "bos_token_id": 1, "eos_token_id": 2})"},
+    {"qwen2",
+     R"({"max_position_embeddings": 32768, "rms_norm_eps": 1e-6, "hidden_act": "silu", "use_sliding_window": false,
+      "sliding_window": 4096, "max_window_layers": 28, "tie_word_embeddings": false, "rope_theta": 10000.0})"},
+    {"gemma3_text", R"({"vocab_size": 262208, "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26,
+      "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "max_position_embeddings": 131072,
+      "rms_norm_eps": 1e-6, "hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": 256,
+      "sliding_window": 4096, "sliding_window_pattern": 6, "attention_bias": false, "tie_word_embeddings": true,
+      "rope_theta": 1000000.0, "rope_local_base_freq": 10000.0, "rms_norm_offset": 1, "bos_token_id": 2,
+      "eos_token_id": 1})"},
+    {"mamba", R"({"vocab_size": 50280, "state_size": 16, "conv_kernel": 4, "expand": 2, "layer_norm_epsilon": 1e-5,
+      "time_step_rank": "auto", "use_bias": false, "use_conv_bias": true, "hidden_act": "silu",
+      "tie_word_embeddings": true, "bos_token_id": 0, "eos_token_id": 0})"},
+    // Windows only; the rest of these comes with their models.
+    {"gemma2",
+     R"({"sliding_window": 4096, "sliding_window_pattern": 2, "rms_norm_offset": 1, "tie_word_embeddings": true})"},
+    {"gemma", R"({"rms_norm_offset": 1, "tie_word_embeddings": true})"},
+};
+
+}  // namespace
+
+Json defaults_of(std::string_view model_type) {
+  for (const Row& row : rows)
+    if (row.model_type == model_type) return Json::parse(row.keys);
+  return Json::object();
+}
+
+}  // namespace madang

@@ -1,0 +1,140 @@
+// GGUF metadata in the keys of transformers. What the file does not say and llama.cpp knows by architecture is filled
+// in here or, where it equals transformers' own default, in config_defaults.cpp.
+#include "base/error.h"
+#include "store/bounds.h"
+#include "store/config.h"
+#include "store/gguf.h"
+
+namespace madang {
+namespace {
+
+/// ARCHITECTURE.metadata -> key. A zero says "none" in GGUF and is left out.
+struct Row {
+  const char* metadata;
+  const char* key;
+  bool whole;
+};
+constexpr Row rows[] = {
+    {"block_count", "num_hidden_layers", true},
+    {"context_length", "max_position_embeddings", true},
+    {"embedding_length", "hidden_size", true},
+    {"feed_forward_length", "intermediate_size", true},
+    {"attention.head_count", "num_attention_heads", true},
+    {"attention.head_count_kv", "num_key_value_heads", true},
+    {"attention.key_length", "head_dim", true},
+    {"attention.sliding_window", "sliding_window", true},
+    {"attention.layer_norm_rms_epsilon", "rms_norm_eps", false},
+    {"attention.layer_norm_epsilon", "layer_norm_eps", false},
+    {"expert_count", "num_local_experts", true},
+    {"expert_used_count", "num_experts_per_tok", true},
+    {"ssm.conv_kernel", "conv_kernel", true},
+    {"ssm.inner_size", "intermediate_size", true},
+    {"ssm.state_size", "state_size", true},
+    {"ssm.time_step_rank", "time_step_rank", true},
+    {"rope.freq_base", "rope_theta", false},
+    {"rope.freq_base_swa", "rope_local_base_freq", false},
+};
+constexpr Row rope_rows[] = {
+    {"rope.scale_linear", "factor", false},  // before 2023-11
+    {"rope.scaling.factor", "factor", false},
+    {"rope.scaling.original_context_length", "original_max_position_embeddings", true},
+    {"rope.scaling.attn_factor", "attention_factor", false},
+    {"rope.scaling.yarn_beta_fast", "beta_fast", false},
+    {"rope.scaling.yarn_beta_slow", "beta_slow", false},
+};
+
+/// llama.cpp's name of an architecture, where it is not model_type.
+struct Name {
+  std::string_view gguf, model_type;
+};
+constexpr Name names[] = {{"gemma3", "gemma3_text"}};
+
+std::string model_type_of(const Gguf& g) {
+  const std::string_view name = g.architecture();
+  if (name == "llama" && g.integer("llama.expert_count", 0) > 0) return "mixtral";  // one architecture in GGUF
+  for (const Name& n : names)
+    if (n.gguf == name) return std::string(n.model_type);
+  return std::string(name);
+}
+
+void copy(const Gguf& g, const std::string& prefix, std::span<const Row> table, Json& keys) {
+  for (const Row& row : table) {
+    const std::string name = prefix + row.metadata;
+    if (!g.has(name)) continue;
+    if (row.whole) {
+      if (const int64_t n = g.integer(name)) keys[row.key] = n;
+    } else if (const double x = g.real(name); x != 0) {
+      keys[row.key] = x;
+    }
+  }
+}
+
+Json rope_scaling(const Gguf& g, const std::string& prefix) {
+  Json rope = Json::object();
+  copy(g, prefix, rope_rows, rope);
+  const std::string_view type = g.text(prefix + "rope.scaling.type", rope.contains("factor") ? "linear" : "none");
+  if (type == "none") return Json();
+  rope["rope_type"] = std::string(type);
+  return rope;
+}
+
+void set_windows(const Gguf& g, const std::string& prefix, Json& keys) {
+  const std::string name = prefix + "attention.sliding_window_pattern";
+  if (!g.has(name)) return;
+  if (g.value(name)->type != GgufType::array) {
+    keys["sliding_window_pattern"] = g.integer(name);
+    return;
+  }
+  Json types = Json::array();
+  for (int64_t sliding : g.integers(name)) types.push_back(sliding ? "sliding_attention" : "full_attention");
+  keys["layer_types"] = types;
+}
+
+void set_tokens(const Gguf& g, Json& keys) {
+  constexpr Row ids[] = {{"bos_token_id", "bos_token_id", true},
+                         {"eos_token_id", "eos_token_id", true},
+                         {"padding_token_id", "pad_token_id", true}};
+  for (const Row& id : ids) {
+    const std::string name = std::string("tokenizer.ggml.") + id.metadata;
+    keys[id.key] = g.has(name) ? Json(g.integer(name)) : Json();
+  }
+}
+
+}  // namespace
+
+Config config_of_gguf(const Gguf& g) {
+  const std::string prefix = std::string(g.architecture()) + ".";
+  Json keys = {{"model_type", model_type_of(g)}, {"source_format", "gguf"}, {"rms_norm_offset", 0}};
+  copy(g, prefix, rows, keys);
+  const StoredTensor* embedding = g.find("token_embd.weight");
+  if (embedding && embedding->shape.size() == 2) keys["vocab_size"] = embedding->shape[0];
+  keys["tie_word_embeddings"] = g.find("output.weight") == nullptr;
+  keys["attention_bias"] = g.find("blk.0.attn_q.bias") != nullptr;
+  keys["mlp_bias"] = g.find("blk.0.ffn_up.bias") != nullptr;
+  set_tokens(g, keys);
+  if (keys["model_type"] == "mamba") {
+    keys["layer_norm_epsilon"] = keys.value("rms_norm_eps", 1e-5);
+    keys["use_conv_bias"] = g.find("blk.0.ssm_conv1d.bias") != nullptr;
+    keys["use_bias"] = g.find("blk.0.ssm_in.bias") != nullptr;
+    return Config(keys, g.path());
+  }
+  // What a file leaves out is 10000, the same for all architectures, unlike in transformers.
+  if (!keys.contains("rope_theta")) keys["rope_theta"] = 10000.0;
+  keys["rope_scaling"] = rope_scaling(g, prefix);
+  set_windows(g, prefix, keys);
+  // Windows: on if the file names one. Qwen 2 repositories also need a switch, and GGUF has none.
+  if (keys.contains("sliding_window")) keys["use_sliding_window"] = true, keys["max_window_layers"] = 0;
+  if (!keys.contains("sliding_window")) keys["sliding_window"] = nullptr;
+  const int64_t heads = keys.value("num_attention_heads", int64_t{0}), width = keys.value("hidden_size", int64_t{0});
+  if (!keys.contains("head_dim") && heads > 0) keys["head_dim"] = width / heads;
+  // Attention's scale is not in the file: 1 / sqrt(head size), except in the 27B model, known by its 62 layers.
+  if (keys["model_type"] == "gemma3_text" && keys.contains("head_dim"))
+    keys["query_pre_attn_scalar"] =
+        keys.value("num_hidden_layers", 0) == 62 && heads > 0 ? Json(width / heads) : keys["head_dim"];
+  const int64_t rotated = g.integer(prefix + "rope.dimension_count", 0), head = keys.value("head_dim", int64_t{0});
+  if (rotated > 0 && head > 0 && rotated < head)
+    keys["partial_rotary_factor"] = static_cast<double>(rotated) / static_cast<double>(head);
+  return Config(keys, g.path());
+}
+
+}  // namespace madang

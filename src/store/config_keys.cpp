@@ -1,0 +1,194 @@
+#include "store/config_keys.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "store/bounds.h"
+
+namespace madang {
+namespace {
+
+/// Older names of the same thing, in all architectures that have them.
+struct Renamed {
+  const char* older;
+  const char* key;
+};
+constexpr Renamed renamed[] = {
+    {"torch_dtype", "dtype"},          {"rotary_pct", "partial_rotary_factor"},
+    {"n_embd", "hidden_size"},         {"n_layer", "num_hidden_layers"},
+    {"n_head", "num_attention_heads"}, {"n_positions", "max_position_embeddings"},
+    {"d_model", "hidden_size"},        {"num_experts", "num_local_experts"},
+    {"n_inner", "intermediate_size"},  {"rope_local_theta", "rope_local_base_freq"},
+};
+
+[[noreturn]] void refuse(std::string_view key, const std::string& where, std::string expected, const Json& found) {
+  throw Error(Kind::format, say("the configuration's {} cannot be", key))
+      .at(where)
+      .expected(std::move(expected))
+      .found(found.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 120));
+}
+
+void move_key(Json& keys, std::string_view from, std::string_view to) {
+  if (!keys.contains(from)) return;
+  if (!keys.contains(to)) keys[std::string(to)] = keys.at(std::string(from));
+  keys.erase(std::string(from));
+}
+
+/// A whole number in 1 .. most, or `fallback` if the key is absent.
+int64_t size_in(const Json& keys, const char* key, int64_t fallback, int64_t most, const std::string& where) {
+  if (!keys.contains(key)) return fallback;
+  const Json& value = keys.at(key);
+  const double n = value.is_number() ? value.get<double>() : 0;
+  if (!(n >= 1 && n <= static_cast<double>(most)) || n != std::floor(n))
+    refuse(key, where, fmt::format("1 .. {}", most), value);
+  return static_cast<int64_t>(n);
+}
+
+bool flag_in(const Json& keys, const char* key, bool fallback, const std::string& where) {
+  if (!keys.contains(key)) return fallback;
+  if (!keys.at(key).is_boolean()) refuse(key, where, "true, false", keys.at(key));
+  return keys.at(key).get<bool>();
+}
+
+/// Multimodal repositories keep the language model's keys one level down.
+Json flattened(Json keys, const std::string& where) {
+  if (!keys.contains("text_config") || keys.at("text_config").is_null()) return keys;
+  Json text = keys.at("text_config");
+  if (!text.is_object()) refuse("text_config", where, "object", text);
+  if (!text.contains("model_type") && keys.contains("model_type") && keys.at("model_type").is_string())
+    text["model_type"] = keys.at("model_type").get<std::string>() + "_text";
+  keys.erase("text_config");
+  keys.update(text);
+  return keys;
+}
+
+void drop_nulls(Json& keys) {
+  for (auto it = keys.begin(); it != keys.end();)
+    if (it->is_null())
+      it = keys.erase(it);
+    else
+      ++it;
+}
+
+/// layer_types from what older files say about windows; takes those keys away.
+void set_layer_types(Json& keys, const std::string& where) {
+  const int64_t layers = size_in(keys, "num_hidden_layers", 0, 1 << 12, where);
+  Json types = Json::array();
+  if (keys.contains("layer_types")) {
+    types = keys.at("layer_types");
+    if (!types.is_array() || static_cast<int64_t>(types.size()) != layers)
+      refuse("layer_types", where, fmt::format("{} names", layers), types);
+    for (const Json& type : types)
+      if (!type.is_string()) refuse("layer_types", where, "names", type);
+  } else {
+    const bool windowed = keys.contains("sliding_window") && flag_in(keys, "use_sliding_window", true, where);
+    const char* named = keys.contains("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern";
+    const int64_t pattern = size_in(keys, named, 0, 1 << 12, where);  // the last of so many layers sees everything
+    int64_t first = 0;
+    if (keys.contains("use_sliding_window") && keys.contains("max_window_layers") &&
+        keys.at("max_window_layers") != Json(0))
+      first = size_in(keys, "max_window_layers", 0, 1 << 30, where);
+    for (int64_t i = 0; i < layers; ++i) {
+      const bool sliding = windowed && i >= first && (pattern == 0 || (i + 1) % pattern != 0);
+      types.push_back(keys.contains("num_attention_heads") ? (sliding ? "sliding_attention" : "full_attention")
+                                                           : keys.at("model_type"));
+    }
+  }
+  for (const char* key :
+       {"sliding_window_pattern", "_sliding_window_pattern", "max_window_layers", "use_sliding_window"})
+    keys.erase(key);
+  if (std::find(types.begin(), types.end(), Json("sliding_attention")) == types.end())
+    keys.erase("sliding_window");
+  else if (!keys.contains("sliding_window"))
+    throw Error(Kind::missing, say("the configuration has no {}", "sliding_window")).at(where);
+  keys["layer_types"] = types;
+}
+
+constexpr std::string_view rope_types[] = {"default", "linear", "dynamic", "yarn", "llama3", "longrope"};
+
+/// One set of rope keys, of any age, in the new names. `outer` has what older files keep beside them.
+Json one_rope(Json rope, const Json& outer, const std::string& where) {
+  if (!rope.is_object()) refuse("rope_parameters", where, "object", rope);
+  drop_nulls(rope);
+  move_key(rope, "type", "rope_type");
+  if (!rope.contains("rope_type")) rope["rope_type"] = "default";
+  if (!rope.at("rope_type").is_string()) refuse("rope_type", where, "text", rope.at("rope_type"));
+  auto type = rope.at("rope_type").get<std::string>();
+  if (type == "su") type = "longrope";    // Phi-3's first name for it
+  if (type == "mrope") type = "default";  // sections matter to images only
+  if (std::find(std::begin(rope_types), std::end(rope_types), type) == std::end(rope_types))
+    throw Error(Kind::unsupported, say("madang does not know the rope type {}", shown(type)))
+        .at(where)
+        .expected(fmt::format("{}", fmt::join(rope_types, ", ")));
+  rope["rope_type"] = type;
+  for (const char* key : {"rope_theta", "partial_rotary_factor", "original_max_position_embeddings"})
+    if (!rope.contains(key) && outer.contains(key)) rope[key] = outer.at(key);
+  if (!rope.contains("rope_theta")) rope["rope_theta"] = 10000.0;
+  // longrope leaves the factor to be the ratio of its two lengths.
+  const int64_t trained = size_in(rope, "original_max_position_embeddings", 0, 1ll << 40, where);
+  if (type == "longrope" && !rope.contains("factor") && trained > 0)
+    rope["factor"] = static_cast<double>(size_in(outer, "max_position_embeddings", trained, 1ll << 40, where)) /
+                     static_cast<double>(trained);
+  return rope;
+}
+
+/// rope_parameters from rope_theta, rope_scaling, rope_local_base_freq and their kin; takes those keys away.
+void set_rope(Json& keys, const std::string& where) {
+  Json rope = Json::object();
+  for (const char* name : {"rope_scaling", "rope_parameters"})
+    if (keys.contains(name)) rope = keys.at(name);
+  const bool nested = rope.is_object() && !rope.empty() && rope.front().is_object();
+  if (nested) {
+    for (auto& [type, parameters] : rope.items()) parameters = one_rope(parameters, keys, where);
+  } else if (keys.contains("rope_local_base_freq") && !keys.contains("rope_parameters")) {
+    Json local = {{"rope_type", "default"}, {"rope_theta", keys.at("rope_local_base_freq")}};
+    rope = {{"full_attention", one_rope(rope, keys, where)}, {"sliding_attention", one_rope(local, keys, where)}};
+  } else {
+    rope = one_rope(rope, keys, where);
+  }
+  for (const char* key : {"rope_scaling", "rope_theta", "rope_local_base_freq", "partial_rotary_factor",
+                          "original_max_position_embeddings"})
+    keys.erase(key);
+  keys["rope_parameters"] = rope;
+}
+
+void derive_attention(Json& keys, const std::string& where) {
+  const int64_t heads = size_in(keys, "num_attention_heads", 1, 1 << 14, where);
+  if (!keys.contains("num_key_value_heads")) keys["num_key_value_heads"] = heads;
+  if (!keys.contains("head_dim") && keys.contains("hidden_size")) {
+    const int64_t width = size_in(keys, "hidden_size", 1, 1 << 20, where);
+    if (width % heads != 0) refuse("hidden_size", where, fmt::format("a multiple of {} heads", heads), width);
+    keys["head_dim"] = width / heads;
+  }
+  set_rope(keys, where);
+}
+
+void derive_recurrence(Json& keys, const std::string& where) {
+  if (!keys.contains("hidden_size")) return;
+  const int64_t width = size_in(keys, "hidden_size", 1, 1 << 20, where);
+  if (!keys.contains("intermediate_size")) keys["intermediate_size"] = width * size_in(keys, "expand", 2, 64, where);
+  if (keys.at("time_step_rank") == Json("auto")) keys["time_step_rank"] = (width + 15) / 16;
+}
+
+}  // namespace
+
+Json normalised(const Json& given, const std::string& where) {
+  if (!given.is_object()) throw Error(Kind::format, say("a configuration must be a JSON object")).at(where);
+  Json keys = flattened(given, where);
+  if (!keys.contains("model_type") || !keys.at("model_type").is_string())
+    throw Error(Kind::missing, say("the configuration has no {}", "model_type")).at(where);
+  for (const Renamed& r : renamed) move_key(keys, r.older, r.key);
+  for (auto& [key, value] : defaults_of(keys.at("model_type").get<std::string>()).items())
+    if (!keys.contains(key)) keys[key] = value;  // a null in the file is an answer too: none
+  drop_nulls(keys);
+  if (!keys.contains("source_format")) keys["source_format"] = "hugging_face";
+  set_layer_types(keys, where);
+  if (keys.contains("num_attention_heads"))
+    derive_attention(keys, where);
+  else if (keys.contains("time_step_rank"))
+    derive_recurrence(keys, where);
+  return keys;
+}
+
+}  // namespace madang

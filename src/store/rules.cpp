@@ -1,0 +1,167 @@
+#include "store/rules.h"
+
+#include <cmath>
+#include <cstring>
+#include <optional>
+
+#include "base/error.h"
+#include "store/bounds.h"
+
+namespace madang {
+namespace {
+
+/// A tensor with memory of its own, to be filled through the returned pointer.
+uint8_t* allocate(StoredTensor& t, size_t bytes) {
+  auto memory = std::make_shared_for_overwrite<uint8_t[]>(bytes);
+  uint8_t* data = memory.get();
+  t.bytes = {data, bytes}, t.owner = std::move(memory), t.file = nullptr;
+  return data;
+}
+
+void give_back(const StoredTensor& t) {
+  if (t.file) t.file->release(t.bytes);
+}
+
+[[noreturn]] void unfit(const StoredTensor& t, Text what, std::string expected) {
+  throw Error(Kind::mismatch, std::move(what))
+      .at(t.file ? t.file->path() : "")
+      .expected(std::move(expected))
+      .found(fmt::format("{} {}", t.type_name(), t.shape_text()));
+}
+
+int64_t rows_of(const StoredTensor& t) { return t.shape.empty() ? 1 : t.shape[0]; }
+
+std::optional<int64_t> number(const std::string& piece) {
+  if (piece.empty() || piece.size() > 9) return std::nullopt;
+  int64_t n = 0;
+  for (char c : piece) {
+    if (c < '0' || c > '9') return std::nullopt;
+    n = n * 10 + (c - '0');
+  }
+  return n;
+}
+
+}  // namespace
+
+StoredTensor unpair(const Making& m) {
+  StoredTensor t = m.part();
+  const int64_t heads = m.config.integer(m.rule.key), rows = rows_of(t);
+  if (heads < 1 || rows % (2 * heads) != 0)
+    unfit(t, say("the rows of tensor {} do not divide into heads", shown(t.name)),
+          fmt::format("a multiple of 2 x {}", heads));
+  const int64_t head = rows / heads, half = head / 2;
+  const auto row_bytes = t.bytes.size() / static_cast<size_t>(rows);
+  const uint8_t* from = m.part().bytes.data();
+  uint8_t* to = allocate(t, t.bytes.size());
+  for (int64_t h = 0; h < heads; ++h)
+    for (int64_t i = 0; i < head; ++i) {
+      const int64_t row = h * head + (i < half ? 2 * i : 2 * (i - half) + 1);
+      std::memcpy(to, from + static_cast<size_t>(row) * row_bytes, row_bytes);
+      to += row_bytes;
+    }
+  give_back(m.part());
+  return t;
+}
+
+StoredTensor expert(const Making& m) {
+  StoredTensor t = m.part();
+  std::optional<int64_t> index;
+  for (const std::string& piece : m.pieces)
+    if (auto n = number(piece)) index = n;
+  if (t.shape.size() < 2 || !index || *index >= t.shape[0])
+    unfit(t, say("tensor {} does not hold expert {}", shown(t.name), index.value_or(-1)),
+          fmt::format("[> {}, ...]", index.value_or(-1)));
+  const size_t size = t.bytes.size() / static_cast<size_t>(t.shape[0]);
+  t.bytes = t.bytes.subspan(static_cast<size_t>(*index) * size, size);
+  t.shape.erase(t.shape.begin());
+  return t;
+}
+
+StoredTensor join(const Making& m) {
+  StoredTensor t = m.part();
+  size_t size = 0;
+  int64_t rows = 0;
+  for (const StoredTensor* part : m.parts) {
+    if (part->shape.empty() || part->format != t.format || part->dtype != t.dtype ||
+        !std::equal(part->shape.begin() + 1, part->shape.end(), t.shape.begin() + 1, t.shape.end()))
+      unfit(*part, say("tensor {} does not join with {}", shown(part->name), shown(t.name)),
+            fmt::format("{} {}", t.type_name(), t.shape_text()));
+    size += part->bytes.size(), rows += part->shape[0];
+  }
+  uint8_t* to = allocate(t, size);
+  for (const StoredTensor* part : m.parts) {
+    std::memcpy(to, part->bytes.data(), part->bytes.size());
+    to += part->bytes.size();
+    give_back(*part);
+  }
+  t.shape[0] = rows;
+  return t;
+}
+
+StoredTensor transpose(const Making& m) {
+  StoredTensor t = m.part();
+  if (t.shape.size() != 2 || !t.format || t.format->block != 1)
+    unfit(t, say("tensor {} cannot be transposed", shown(t.name)), "F32, F16, BF16 [in, out]");
+  const auto rows = static_cast<size_t>(t.shape[0]), cols = static_cast<size_t>(t.shape[1]);
+  const auto size = static_cast<size_t>(t.format->bytes);
+  const uint8_t* from = m.part().bytes.data();
+  uint8_t* to = allocate(t, t.bytes.size());
+  for (size_t r = 0; r < rows; ++r)
+    for (size_t c = 0; c < cols; ++c) std::memcpy(to + (c * rows + r) * size, from + (r * cols + c) * size, size);
+  std::swap(t.shape[0], t.shape[1]);
+  give_back(m.part());
+  return t;
+}
+
+StoredTensor log_negated(const Making& m) {
+  StoredTensor t = m.part();
+  if (!t.format || t.format->block != 1)
+    unfit(t, say("tensor {} must be plain floats", shown(t.name)), "F32, F16, BF16");
+  const auto n = static_cast<size_t>(t.numel());
+  t.format = &f32_format, t.dtype = DType::f32;
+  auto* values = reinterpret_cast<float*>(allocate(t, n * sizeof(float)));
+  m.part().format->decode(m.part().bytes.data(), static_cast<int64_t>(n), values);
+  for (size_t i = 0; i < n; ++i) {
+    if (!(values[i] < 0)) unfit(m.part(), say("tensor {} must be negative everywhere", shown(t.name)), "< 0");
+    values[i] = static_cast<float>(std::log(-static_cast<double>(values[i])));
+  }
+  return t;
+}
+
+bool fits(std::string_view pattern, std::string_view name, std::vector<std::string>& pieces) {
+  pieces.clear();
+  for (;;) {
+    const size_t hole = pattern.find('{');
+    if (hole == std::string_view::npos) return pattern == name;
+    if (!name.starts_with(pattern.substr(0, hole))) return false;
+    name.remove_prefix(hole), pattern.remove_prefix(hole);
+    const bool rest = pattern.starts_with("{...}");
+    pattern.remove_prefix(rest ? 5 : 2);
+    size_t length = std::min(name.find('.'), name.size());
+    if (rest) {
+      if (name.size() <= pattern.size()) return false;
+      length = name.size() - pattern.size();
+    }
+    if (length == 0) return false;
+    pieces.emplace_back(name.substr(0, length));
+    name.remove_prefix(length);
+  }
+}
+
+std::string filled(std::string_view pattern, const std::vector<std::string>& pieces) {
+  std::string text;
+  size_t next = 0;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] != '{') {
+      text += pattern[i];
+      continue;
+    }
+    const size_t end = pattern.find('}', i);
+    const std::string_view hole = pattern.substr(i + 1, end - i - 1);
+    text += pieces.at(hole.size() == 1 ? static_cast<size_t>(hole[0] - '0') : next++);
+    i = end;
+  }
+  return text;
+}
+
+}  // namespace madang

@@ -1,0 +1,69 @@
+// Where a file keeps what a layer asks for. A rule maps a canonical name (the one Hugging Face repositories of that
+// architecture use) to stored names and says what was done to the tensor on the way, so that it can be undone:
+//
+//   {"model.layers.{}.self_attn.q_proj.{}", "blk.{}.attn_q.{}", unpair, "num_attention_heads"}
+//
+// `{}` stands for one piece between dots, `{...}` for any rest; stored names take the pieces in order, or by number
+// ({0}). Several stored names with " + " between them are given to the operation together. Rules are tried in order,
+// and one counts only if all its stored names are there, so that two layouts of one thing are two rules. A name that no
+// rule knows stands for itself.
+//
+// An architecture is one row in architectures.cpp; most need no rule of their own.
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/config.h"
+#include "store/source.h"
+
+namespace madang {
+
+struct Rule;
+
+/// What an operation is given.
+struct Making {
+  std::span<const StoredTensor* const> parts;
+  const Rule& rule;
+  const Config& config;
+  const std::vector<std::string>& pieces;  ///< of the canonical name
+
+  const StoredTensor& part() const { return *parts[0]; }
+};
+/// Makes the canonical tensor; a view if it can.
+using Make = StoredTensor (*)(const Making&);
+
+struct Rule {
+  std::string_view name, stored;
+  Make make = nullptr;        ///< null: as it is
+  std::string_view key = "";  ///< the configuration's number that the operation needs
+};
+
+// The operations. Each works on rows of blocks, so on quantized tensors too, unless it says otherwise.
+
+/// Rows of each head from neighbouring pairs (0 1, 2 3, ...), as llama.cpp's and Meta's rotation wants them, to halves
+/// (0 2 4 ... 1 3 5 ...). `key` counts the heads. Copies.
+StoredTensor unpair(const Making&);
+/// Slice [e, ...] of a stack of experts, e being the last number among the pieces. A view.
+StoredTensor expert(const Making&);
+/// All parts one under the other. Copies.
+StoredTensor join(const Making&);
+/// [in, out] to [out, in] (GPT-2's Conv1D). Plain floats only. Copies.
+StoredTensor transpose(const Making&);
+/// log(-x), computed in double: A_log from A = -exp(A_log). Plain floats only. Makes float32.
+StoredTensor log_negated(const Making&);
+
+/// The pieces of `name` if it fits the pattern.
+bool fits(std::string_view pattern, std::string_view name, std::vector<std::string>& pieces);
+/// `pattern` with its holes filled.
+std::string filled(std::string_view pattern, const std::vector<std::string>& pieces);
+
+/// An architecture's rules in one layout.
+struct Rules {
+  std::vector<std::span<const Rule>> tables;  ///< in order
+  std::vector<std::string_view> ignorable;    ///< patterns of stored names that nobody needs to ask for
+};
+Rules rules_of(Layout layout, std::string_view architecture);
+
+}  // namespace madang

@@ -1,0 +1,157 @@
+#include "store/scope.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <set>
+
+#include "base/error.h"
+#include "store/bounds.h"
+#include "store/rules.h"
+
+namespace madang {
+
+struct Scope::State {
+  std::shared_ptr<const Source> source;
+  Config config;
+  Rules rules;
+  std::set<std::string, std::less<>> used;
+
+  /// Where a name is kept: the rule (null: the name stands for itself) and the stored tensors.
+  struct Found {
+    const Rule* rule = nullptr;
+    std::vector<const StoredTensor*> parts;
+    std::vector<std::string> pieces;
+    std::string tried;  // stored names that were looked for
+  };
+
+  /// Transformers ties by the flag and leaves a stored output matrix unread.
+  bool tied_away(std::string_view name) const {
+    return name == "lm_head.weight" && config.flag("tie_word_embeddings", false);
+  }
+
+  Found find(const std::string& name) const {
+    Found found;
+    if (tied_away(name)) return found;
+    for (std::span<const Rule> table : rules.tables)
+      for (const Rule& rule : table)
+        if (fits(rule.name, name, found.pieces) && gather(rule, found)) {
+          found.rule = &rule;
+          return found;
+        }
+    if (const StoredTensor* t = source->find(name)) found.parts = {t};
+    if (found.tried.empty()) found.tried = name;
+    return found;
+  }
+
+  bool gather(const Rule& rule, Found& found) const {
+    std::vector<const StoredTensor*> parts;
+    for (std::string_view left = rule.stored; !left.empty();) {
+      const size_t end = std::min(left.find(" + "), left.size());
+      const std::string name = filled(left.substr(0, end), found.pieces);
+      left.remove_prefix(std::min(end + 3, left.size()));
+      found.tried += (found.tried.empty() ? "" : ", ") + name;
+      const StoredTensor* t = source->find(name);
+      if (!t) return false;
+      parts.push_back(t);
+    }
+    found.parts = std::move(parts);
+    return true;
+  }
+
+  /// The tensor as the layer knows it, `shape` checked.
+  StoredTensor get(const std::string& name, std::span<const int64_t> shape) {
+    const Found found = find(name);
+    if (found.parts.empty())
+      throw Error(Kind::missing, say("there is no tensor {}", shown(name)))
+          .at(source->path())
+          .expected(fmt::format("{} [{}]", found.tried.empty() ? name : found.tried, fmt::join(shape, ", ")));
+    for (const StoredTensor* part : found.parts) used.insert(part->name);
+    StoredTensor t = found.rule && found.rule->make ? found.rule->make({found.parts, *found.rule, config, found.pieces})
+                                                    : *found.parts[0];
+    auto significant = [](std::span<const int64_t> axes) {
+      std::vector<int64_t> kept;
+      std::copy_if(axes.begin(), axes.end(), std::back_inserter(kept), [](int64_t n) { return n != 1; });
+      return kept;
+    };
+    if (significant(shape) != significant(t.shape))
+      throw Error(Kind::mismatch, say("tensor {} has the wrong shape", shown(name)))
+          .at(place(*found.parts[0]))
+          .expected(fmt::format("[{}]", fmt::join(shape, ", ")))
+          .found(t.shape_text());
+    if (!t.format)
+      throw Error(Kind::unsupported, say("tensor {} has a type that is no weight", shown(name)))
+          .at(place(*found.parts[0]))
+          .expected("F32, F16, BF16")
+          .found(std::string(t.type_name()));
+    return t;
+  }
+
+  std::string place(const StoredTensor& t) const {
+    return fmt::format("{}, {}", t.file ? t.file->path() : source->path(), shown(t.name));
+  }
+};
+
+Scope Scope::operator/(std::string_view child) const { return Scope(state_, full(child)); }
+Scope Scope::operator/(int64_t index) const { return Scope(state_, full(std::to_string(index))); }
+
+std::string Scope::full(std::string_view name) const {
+  return path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name);
+}
+
+Weight Scope::weight(std::string_view name, int64_t rows, int64_t cols) const {
+  StoredTensor t = state_->get(full(name), std::array{rows, cols});
+  if (cols % t.format->block != 0)  // blocks ran along another axis
+    throw Error(Kind::mismatch, say("rows of tensor {} are not whole blocks", shown(full(name))))
+        .at(state_->place(t))
+        .expected(fmt::format("a multiple of {}", t.format->block))
+        .found(t.shape_text());
+  Weight w{t.format, t.bytes.data(), rows, cols, t.owner};
+  if (t.format == &f32_format && reinterpret_cast<uintptr_t>(w.bytes) % alignof(float) != 0) {
+    auto copy = std::make_shared_for_overwrite<float[]>(t.bytes.size() / sizeof(float));
+    std::memcpy(copy.get(), t.bytes.data(), t.bytes.size());
+    if (t.file) t.file->release(t.bytes);
+    w.bytes = reinterpret_cast<const uint8_t*>(copy.get()), w.owner = std::move(copy);
+  }
+  return w;
+}
+
+Buffer Scope::vector(std::string_view name, int64_t n) const { return tensor(name, {n}); }
+
+Buffer Scope::tensor(std::string_view name, Shape shape) const {
+  const StoredTensor t = state_->get(full(name), std::span(shape.dim).first(static_cast<size_t>(shape.rank)));
+  Buffer buffer(DType::f32, shape);
+  t.format->decode(t.bytes.data(), t.numel(), buffer.f32());
+  return buffer;
+}
+
+bool Scope::has(std::string_view name) const { return !state_->find(full(name)).parts.empty(); }
+
+WeightStore::WeightStore(std::shared_ptr<const Source> source, const Config& config)
+    : state_(std::make_shared<Scope::State>()) {
+  state_->rules = rules_of(source->layout(), config.architecture());
+  state_->source = std::move(source), state_->config = config;
+}
+
+void WeightStore::finish() const {
+  std::vector<const StoredTensor*> left;
+  std::vector<std::string> pieces;
+  for (const StoredTensor& t : state_->source->tensors()) {
+    const auto& ignorable = state_->rules.ignorable;
+    const bool ignored =
+        state_->tied_away(t.name) ||
+        std::any_of(ignorable.begin(), ignorable.end(), [&](auto pattern) { return fits(pattern, t.name, pieces); });
+    if (!ignored && !state_->used.contains(t.name)) left.push_back(&t);
+  }
+  if (left.empty()) return;
+  std::string names;
+  for (size_t i = 0; i < left.size() && i < 5; ++i)
+    names += fmt::format("{}{} {}", i ? ", " : "", shown(left[i]->name), left[i]->shape_text());
+  throw Error(Kind::mismatch, say("the file holds {} tensors that the architecture {} does not use", left.size(),
+                                  state_->config.architecture()))
+      .at(state_->source->path())
+      .expected(fmt::format("{} tensors", state_->used.size()))
+      .found(names + (left.size() > 5 ? ", ..." : ""));
+}
+
+}  // namespace madang
