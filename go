@@ -1,0 +1,135 @@
+#!/bin/sh
+# madang's commands for a fresh machine. Plain POSIX shell; nothing is assumed but Debian 12 or one of its kin.
+#   ./go chat [MODEL] [flags]   install what is missing, build, fetch the model, talk
+#   ./go test                   the same build, then every test
+#   ./go build                  only the build: build/madang
+# Refuses nothing quietly: whatever it installs, it names first.
+set -eu
+
+root=$(cd "$(dirname "$0")" && pwd)
+build=$root/build
+madang=$build/madang
+default_model=smollm2-135m-instruct
+
+# What docs/dependencies.md argues for, by Debian 12's names.
+packages="g++ clang-19 cmake ninja-build pkg-config ca-certificates python3
+  libfmt-dev nlohmann-json3-dev libicu-dev libpcre2-dev libgmp-dev libcurl4-openssl-dev libssl-dev libzip-dev
+  libedit-dev libgtest-dev libbenchmark-dev"
+
+say() { printf '%s\n' "$*" >&2; }
+
+usage() {
+  sed -n '2,5s/^# \{0,1\}//p' "$0"
+  exit "$1"
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif command -v sudo >/dev/null; then sudo "$@"
+  else
+    say "This needs root, and there is no sudo. As root, run:  $*"
+    exit 10
+  fi
+}
+
+has_pip() { pip --version || pip3 --version || python3 -m pip --version; }
+
+missing_packages() {
+  for name in $packages; do
+    # shellcheck disable=SC2016 # the braces are dpkg's
+    case $(dpkg-query -W -f='${Status}' "$name" 2>/dev/null) in *" installed") ;; *) printf ' %s' "$name" ;; esac
+  done
+  has_pip >/dev/null 2>&1 || printf ' python3-pip'
+}
+
+install_packages() {
+  if ! command -v dpkg-query >/dev/null; then
+    say "Not a Debian: please see to these yourself (names of Debian 12): $(echo $packages python3-pip)"
+    return
+  fi
+  missing=$(missing_packages)
+  [ -n "$missing" ] || return 0
+  say "Installing Debian packages:$missing"
+  as_root apt-get -qq update || say "apt-get update failed; trying with the lists that are here"
+  # shellcheck disable=SC2086 # a list of words
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $missing >/dev/null
+}
+
+configure() {
+  install_packages
+  preset=release
+  command -v clang++-19 >/dev/null || preset=release-gcc
+  say "Configuring ($preset)"
+  (cd "$root" && cmake --preset "$preset" >/dev/null)
+  printf '%s\n' "$packages" >"$build/packages"
+}
+
+# ninja's own lines, without those that say that nothing happens; on a terminal the counter stays on one line.
+show_progress() {
+  while IFS= read -r line; do
+    case $line in
+      "ninja: no work"* | "ninja: Entering"* | *"Re-checking globbed"* | *"Re-running CMake"* | "-- "*) ;;
+      "["*) if [ -t 2 ]; then printf '\r%s ' "${line%%]*}]" >&2; else say "$line"; fi ;;
+      *) say "$line" ;;
+    esac
+  done
+}
+
+# build_all [TARGET]: configures only if there is no build yet, if this file asks for other packages than at the last
+# time, or if the build files no longer serve; else ninja knows what is new, and says nothing when nothing is.
+build_all() {
+  if [ ! -f "$build/build.ninja" ] || [ "$(cat "$build/packages" 2>/dev/null)" != "$packages" ]; then
+    configure
+  elif ! ninja -C "$build" build.ninja >"$build/configure.log" 2>&1; then
+    configure
+  fi
+  rm -f "$build/failed"
+  { ninja -C "$build" "$@" 2>&1 || : >"$build/failed"; } | show_progress
+  [ ! -e "$build/failed" ] || exit 1
+}
+
+chat() {
+  build_all madang
+  case ${1--} in -*) model=$default_model ;; *) model=$1 ;; esac
+  if [ ! -e "$model" ] && ! "$madang" list | grep -qwF -e "$model"; then "$madang" pull "$model"; fi
+  exec "$madang" chat "$@"
+}
+
+# Counts of all the results files that GoogleTest wrote: "cases failed skipped".
+count_cases() {
+  cat "$1"/*.xml 2>/dev/null | awk '
+    function value(name) { return match($0, " " name "=\"[0-9]+\"") ? substr($0, RSTART + length(name) + 3) + 0 : 0 }
+    /<testsuite / { cases += value("tests"); failed += value("failures") + value("errors")
+                    skipped += value("skipped") + value("disabled") }
+    END { print cases + 0, failed + 0, skipped + 0 }'
+}
+
+run_tests() {
+  build_all
+  results=$build/test-results
+  rm -rf "$results"
+  broken=0
+  checks=0
+  for check in floors check_korean; do
+    checks=$((checks + 1))
+    "$root/tools/$check" || broken=$((broken + 1))
+  done
+  GTEST_OUTPUT="xml:$results/" ctest --test-dir "$build" --output-on-failure --timeout 900 -j "$(nproc)" || crashed=1
+  # shellcheck disable=SC2046 # three numbers
+  set -- $(count_cases "$results")
+  failed=$(($2 + broken))
+  [ "$failed" -gt 0 ] || failed=${crashed:-0} # a program that died before it could write its results
+  [ "$3" = 0 ] || echo "$3 skipped"
+  echo "$(($1 + checks - $2 - broken - $3)) passed, $failed failed"
+  [ "$failed" = 0 ]
+}
+
+command=${1-help}
+[ $# = 0 ] || shift
+case $command in
+  chat) chat "$@" ;;
+  test) run_tests ;;
+  build) build_all ;;
+  help | --help | -h) usage 0 ;;
+  *) say "./go does not know \"$command\""; usage 2 >&2 ;;
+esac
