@@ -9,13 +9,18 @@ namespace madang {
 namespace {
 
 struct Choice {
-  const Kernels* kernels;
+  const char* name;
+  const Kernels& (*kernels)();
   bool (*granted)(const Cpu&);
-  bool only_if_forced;  // twins for tests
+  bool only_if_forced = false;  // twins for tests
 };
 
 const Choice choices[] = {
-    {&ref_kernels, [](const Cpu&) { return true; }, false},
+#if defined(__x86_64__)
+    {"avx2", avx2_kernels, [](const Cpu& cpu) { return cpu.avx2; }},
+#endif
+    {"ref", []() -> const Kernels& { return ref_kernels; }, [](const Cpu&) { return true; }},
+    {"emulated", emulated_kernels, [](const Cpu&) { return true; }, true},
 };
 
 }  // namespace
@@ -24,12 +29,12 @@ const Kernels& pick_kernels(const char* forced) {
   const Cpu cpu = Cpu::detect();
   std::string known;
   for (const Choice& choice : choices) {
-    if (!*forced && !choice.only_if_forced && choice.granted(cpu)) return *choice.kernels;
-    if (std::string_view(forced) == choice.kernels->name) {
-      if (choice.granted(cpu)) return *choice.kernels;
+    if (!*forced && !choice.only_if_forced && choice.granted(cpu)) return choice.kernels();
+    if (std::string_view(forced) == choice.name) {
+      if (choice.granted(cpu)) return choice.kernels();
       throw Error(Kind::unsupported, say("this processor cannot run the kernels named {}", forced)).found(cpu.name);
     }
-    known += (known.empty() ? "" : ", ") + std::string(choice.kernels->name);
+    known += (known.empty() ? "" : ", ") + std::string(choice.name);
   }
   throw Error(Kind::usage, say("MADANG_ISA names no known kernels: {}", forced)).expected(known);
 }

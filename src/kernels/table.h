@@ -9,8 +9,8 @@
 //     sum     = ((lane0 + lane4) + (lane2 + lane6)) + ((lane1 + lane5) + (lane3 + lane7))
 //
 // (one AVX2 register and its usual fold; half an AVX-512 one). One-row and many-row kernels do the same, so a
-// token's result does not depend on the tokens beside it. `exact` kernels of all instruction sets give the same
-// bits as ref; `fast` ones give the same bits as their emulated twin.
+// token's result does not depend on the tokens beside it. Exact products are the same bits on every instruction set;
+// what goes through exp or tanh differs in its last bits between sets, never within one.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -139,6 +139,10 @@ struct Kernels {
 };
 
 extern const Kernels ref_kernels;
+const Kernels& emulated_kernels();  ///< the vector kernels in plain C++, for tests
+#if defined(__x86_64__)
+const Kernels& avx2_kernels();      ///< to be called only where the processor has AVX2, FMA and F16C
+#endif
 
 /// The best table that the processor and the operating system grant, or the one named by `forced` ("" for none).
 /// Throws Kind::usage naming the known ones if `forced` is unknown, Kind::unsupported if this machine lacks it.

@@ -1,0 +1,30 @@
+// The table filled from the vocabulary V; what has no vector form stays the reference's.
+#pragma once
+#include "kernels/simd/attend.h"
+#include "kernels/simd/matmul.h"
+#include "kernels/simd/scan.h"
+
+namespace madang::simd {
+
+template <class V>
+Kernels fill(const char* name) {
+  Kernels k = ref_kernels;
+  k.name = name;
+  k.matmul_exact = matmul_exact<V>;
+  k.matmul_fast = matmul_fast<V>;
+  k.to_int8 = to_int8<V>;
+  k.dot = dot<V>;
+  k.rms_norm = rms_norm<V>;
+  k.act = act<V>;
+  k.gated = gated<V>;
+  k.add = add<V>;
+  k.scale = scale<V>;
+  k.softmax = softmax<V>;
+  k.rope = rope<V>;
+  k.attend = attend<V>;
+  k.scan = scan<V>;
+  k.kv_decode = kv_decode<V>;
+  return k;
+}
+
+}  // namespace madang::simd
