@@ -162,7 +162,7 @@ std::vector<Item> choose(const std::vector<Item>& items, Repository& repository)
   if (files.size() > 1)
     throw Error(Kind::usage, say("the repository {} has several GGUF files: name one", repository.id))
         .found(fmt::format("{}", fmt::join(files, ", ")))
-        .hint(say("madang pull {}:{}", repository.id, files[0]));
+        .hint(say("for instance: madang pull {}:{}", repository.id, files[0]));
   repository.file = files[0];
   return choose_named(items, repository);
 }
