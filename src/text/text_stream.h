@@ -21,10 +21,10 @@ class TextStream {
   std::string emit(bool last);
 
   std::shared_ptr<const Tokenizer> tokenizer_;
-  std::string held_;          // bytes that may still change their meaning
-  bool first_ = true;         // no token has come yet
-  bool blank_due_ = false;    // a blank that only a next token brings out
-  int32_t strip_left_ = 0;    // leading blanks still to be taken away
+  std::string held_;        // bytes that may still change their meaning
+  bool first_ = true;       // no token has come yet
+  bool blank_due_ = false;  // a blank that only a next token brings out
+  int32_t strip_left_ = 0;  // leading blanks still to be taken away
 };
 
 }  // namespace madang

@@ -22,16 +22,18 @@ struct TiktokenExtras {
 
 /// A vocabulary as GGUF metadata holds it ("tokenizer.ggml.*"), in neutral form: the reader of the file fills it.
 struct Vocabulary {
-  std::string where;                  ///< the file, for errors
-  std::string model;                  ///< "gpt2", "llama", "t5", "rwkv", "bert"
-  std::string pre;                    ///< name of the pre-tokenizer; empty where the file has none
-  std::vector<std::string> tokens;    ///< at least one
-  std::vector<float> scores;          ///< empty, or one a token
-  std::vector<int32_t> types;         ///< empty, or one a token: TokenType
-  std::vector<std::string> merges;    ///< "left right", the first merges first
-  std::string precompiled_charsmap;   ///< bytes; sentencepiece's character map ("t5")
+  std::string where;                 ///< the file, for errors
+  std::string model;                 ///< "gpt2", "llama", "t5", "rwkv", "bert"
+  std::string name;                  ///< the model's ("general.name"): Phi-3's special tokens swallow blanks
+  std::string pre;                   ///< name of the pre-tokenizer; empty where the file has none
+  std::vector<std::string> tokens;   ///< at least one
+  std::vector<float> scores;         ///< empty, or one a token
+  std::vector<int32_t> types;        ///< empty, or one a token: TokenType
+  std::vector<std::string> merges;   ///< "left right", the first merges first
+  std::string precompiled_charsmap;  ///< bytes; sentencepiece's character map ("t5")
   std::optional<int32_t> bos, eos, unk, pad, eot;
   std::optional<bool> add_bos, add_eos, add_space_prefix, remove_extra_whitespaces;
+  std::optional<std::string> unknown_text;  ///< what an unknown token writes; its spelling where not given
 };
 
 /// sentencepiece's piece types, which GGUF keeps.
@@ -42,14 +44,15 @@ struct TokenizerParts;  // tokenizer_parts.h
 class Tokenizer {
  public:
   /// tokenizer.json, tokenizer.model (sentencepiece), *.tiktoken, RWKV's vocabulary, llama2.c's tokenizer.bin, told
-  /// apart by their bytes; or a folder: the best one inside (in that order). Throws Error: missing, format, unsupported.
+  /// apart by their bytes; or a folder: the best one inside (in that order). Throws Error: missing, format,
+  /// unsupported.
   static std::shared_ptr<const Tokenizer> open(const std::string& path, const TiktokenExtras& extras = {});
   /// The same from a file's bytes. `where` names it in errors.
   static std::shared_ptr<const Tokenizer> from_bytes(std::span<const uint8_t> bytes, const std::string& where,
                                                      const TiktokenExtras& extras = {});
   static std::shared_ptr<const Tokenizer> from_vocabulary(Vocabulary vocabulary);
   /// For the readers of the single kinds.
-  explicit Tokenizer(std::unique_ptr<const TokenizerParts> parts);
+  explicit Tokenizer(std::unique_ptr<TokenizerParts> parts);
   ~Tokenizer();
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
@@ -81,7 +84,7 @@ class Tokenizer {
   const TokenizerParts& parts() const { return *parts_; }
 
  private:
-  std::unique_ptr<const TokenizerParts> parts_;
+  std::unique_ptr<const TokenizerParts> parts_;  // never changes once opened
 };
 
 }  // namespace madang

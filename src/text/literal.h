@@ -1,0 +1,15 @@
+// Python's string and bytes literals, as RWKV's vocabulary spells its tokens.
+// Refuses (Kind::format) what is no literal.
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace madang {
+
+/// The inside of a literal. `text`: \x stands for a character, otherwise for a byte. Unknown escapes stay as they are.
+std::string unescape(std::string_view inside, bool text);
+
+/// 'text', "text" or b'bytes'. Throws with `where`.
+std::string parse_literal(std::string_view literal, const std::string& where);
+
+}  // namespace madang
