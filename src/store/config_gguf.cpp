@@ -109,7 +109,7 @@ Config config_of_gguf(const Gguf& g) {
   const StoredTensor* embedding = g.find("token_embd.weight");
   if (embedding && embedding->shape.size() == 2) keys["vocab_size"] = embedding->shape[0];
   keys["tie_word_embeddings"] = g.find("output.weight") == nullptr;
-  keys["attention_bias"] = g.find("blk.0.attn_q.bias") != nullptr;
+  keys["attention_bias"] = g.find("blk.0.attn_output.bias") != nullptr;  // on q, k, v and o; Qwen 2 has three always
   keys["mlp_bias"] = g.find("blk.0.ffn_up.bias") != nullptr;
   set_tokens(g, keys);
   if (keys["model_type"] == "mamba") {

@@ -1,0 +1,133 @@
+// Hundreds of bad weight files and configurations: damage.h says what and what must come of it.
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "store/ask.h"
+#include "store/build.h"
+#include "store/damage.h"
+#include "support.h"
+
+namespace {
+std::atomic<size_t> largest{0};
+}
+
+// Replaced for the whole program, so that a reader that trusts a length is caught before memory runs out.
+void* operator new(std::size_t size) {
+  size_t seen = largest.load();
+  while (size > seen && !largest.compare_exchange_weak(seen, size)) {
+  }
+  if (void* p = std::malloc(size ? size : 1)) return p;
+  throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+
+namespace madang::test {
+
+size_t largest_allocation() { return largest.exchange(0); }
+
+namespace {
+
+/// Opens a file and takes all it offers: by stored name and shape, and as a model would. True if anything was refused.
+bool refused(const std::string& path, std::string& why) {
+  try {
+    auto source = open_source(path);
+    for (const StoredTensor& t : source->tensors()) {
+      uint8_t sum = 0;  // the bytes are there
+      for (size_t i = 0; i < t.bytes.size(); i += 64) sum = static_cast<uint8_t>(sum + t.bytes[i]);
+      why += static_cast<char>('a' + sum % 26);
+    }
+    why.clear();
+    ask_all(source, source->config());
+    return false;
+  } catch (const Error& error) {
+    why = error.render(Language::english);
+    EXPECT_FALSE(error.place().empty()) << why;
+    return true;
+  }  // anything else fails the test
+}
+
+bool config_refused(const std::string& path, std::string& why) {
+  try {
+    const Config c = read_config(path);
+    for (const std::string& type : c.layer_types()) c.rope(type);
+    for (const char* key :
+         {"hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "intermediate_size"})
+      c.integer(key);
+    return false;
+  } catch (const Error& error) {
+    why = error.render(Language::english);
+    EXPECT_FALSE(error.place().empty()) << why;
+    return true;
+  }
+}
+
+/// A reader may keep a few words for each thing the file describes: 64 bytes for each of its own is ample, and a
+/// hundred kilobytes for messages.
+void expect_modest(size_t file, const std::string& name) {
+  EXPECT_LE(largest_allocation(), 100'000 + 64 * file) << name;
+}
+
+void try_all(const std::vector<BadFile>& files, const std::string& extension,
+             bool (*judge)(const std::string&, std::string&)) {
+  TemporaryFolder folder;
+  const std::string path = folder / ("bad." + extension);
+  for (const BadFile& file : files) {
+    write_file(path, file.bytes);
+    largest_allocation();
+    std::string why;
+    bool failed = false;
+    EXPECT_NO_THROW(failed = judge(path, why)) << file.name;
+    if (file.must_fail) EXPECT_TRUE(failed) << file.name << " was accepted";
+    for (char c : why)
+      EXPECT_TRUE(static_cast<unsigned char>(c) >= 32 || c == '\n') << file.name << ": raw control characters";
+    expect_modest(file.bytes.size(), file.name);
+  }
+  std::cout << files.size() << " bad " << extension << " files\n";
+  EXPECT_GE(files.size(), 30u);
+}
+
+TEST(BadInput, Gguf) { try_all(bad_ggufs(), "gguf", refused); }
+TEST(BadInput, Safetensors) { try_all(bad_safetensors(), "safetensors", refused); }
+TEST(BadInput, Llama2c) { try_all(bad_llama2c(), "bin", refused); }
+TEST(BadInput, Config) { try_all(bad_configs(), "json", config_refused); }
+
+/// Flips of one to eight bits, mostly where the structure is. Any answer is right that is an answer.
+void flip(const std::string& sound, size_t structure, const std::string& extension,
+          bool (*judge)(const std::string&, std::string&)) {
+  Random random(seed());
+  TemporaryFolder folder;
+  const std::string path = folder / ("flipped." + extension);
+  int failed = 0;
+  constexpr int rounds = 400;
+  for (int i = 0; i < rounds; ++i) {
+    std::string bytes = sound;
+    for (uint64_t n = random.below(8) + 1; n > 0; --n) {
+      const size_t at = random.below(random.below(8) ? structure : bytes.size());
+      bytes[at] = static_cast<char>(bytes[at] ^ (1 << random.below(8)));
+    }
+    write_file(path, bytes);
+    largest_allocation();
+    std::string why;
+    EXPECT_NO_THROW(failed += judge(path, why)) << "round " << i;
+    expect_modest(bytes.size(), fmt::format("round {}", i));
+  }
+  std::cout << failed << " of " << rounds << " flipped " << extension << " files were refused\n";
+  EXPECT_GT(failed, rounds / 4);
+}
+
+TEST(BadInput, FlippedBits) {
+  const GgufFile gguf = tiny_llama_gguf();
+  flip(gguf.bytes(), gguf.head().size(), "gguf", refused);
+  const std::string safetensors = SafetensorsFile().add("a", {2, 2}, counted(4)).add("b", {2}, counted(2)).bytes();
+  flip(safetensors, safetensors.size() - 24, "safetensors", refused);
+  const std::string config =
+      R"({"model_type":"llama","hidden_size":8,"num_hidden_layers":2,"num_attention_heads":2,"vocab_size":5,"intermediate_size":6,"rope_scaling":{"type":"linear","factor":2.0}})";
+  flip(config, config.size(), "json", config_refused);
+}
+
+}  // namespace
+}  // namespace madang::test
