@@ -29,7 +29,7 @@ void bad_gguf_tensors(std::vector<BadFile>& all) {
     all.push_back({fmt::format("four axes that wrap, {}", n), head().tensor("a", {n, 2, 2, 4}, four).bytes()});
     all.push_back({fmt::format("offset {}", n / 32 * 32),
                    head().tensor("a", {4}, four, 0, static_cast<int64_t>(n / 32 * 32 % (1ull << 63))).bytes(),
-                   n / 32 * 32 % (1ull << 63) != 0});
+                   n / 32 * 32 % (1ull << 63) != 0 ? Fate::unread : Fate::any});
   }
   all.push_back({"offset that wraps with the size",
                  head().tensor("a", {4}, four, 0, static_cast<int64_t>((1ull << 63) - 32)).bytes()});
@@ -80,10 +80,10 @@ void bad_gguf_counts(std::vector<BadFile>& all) {
 }
 
 void bad_gguf_configs(std::vector<BadFile>& all) {
-  all.push_back({"no architecture", GgufFile().tensor("token_embd.weight", {4}, counted(4)).bytes()});
-  all.push_back({"architecture as a number", GgufFile().key("general.architecture", 5u).bytes()});
+  all.push_back({"no architecture", GgufFile().tensor("token_embd.weight", {4}, counted(4)).bytes(), Fate::unused});
+  all.push_back({"architecture as a number", GgufFile().key("general.architecture", 5u).bytes(), Fate::unused});
   all.push_back(
-      {"architecture that draws on the terminal", GgufFile().key("general.architecture", "\x1b[31m\xFF").bytes()});
+      {"architecture that draws on the terminal", GgufFile().key("general.architecture", "\x1b[31m\xFF").bytes(), Fate::unused});
   for (const char* name :
        {"block_count", "embedding_length", "attention.head_count", "attention.head_count_kv", "feed_forward_length"}) {
     GgufFile f = tiny_llama_gguf();
@@ -95,11 +95,11 @@ void bad_gguf_configs(std::vector<BadFile>& all) {
     for (const std::string& value : {raw(INT64_MIN), raw(INT64_MAX), raw(int64_t{-1})}) {
       GgufFile g = f;
       g.key(fmt::format("llama.{}", name), 11, value);
-      all.push_back({fmt::format("{} absurd", name), g.bytes()});
+      all.push_back({fmt::format("{} absurd", name), g.bytes(), Fate::unused});
     }
     GgufFile g = f;
     g.key(fmt::format("llama.{}", name), "many");
-    all.push_back({fmt::format("{} as text", name), g.bytes()});
+    all.push_back({fmt::format("{} as text", name), g.bytes(), Fate::unused});
   }
 }
 
@@ -208,7 +208,7 @@ std::vector<BadFile> bad_configs() {
       Json config = Json::parse(sound);
       config[key] = Json::parse(value);
 
-      all.push_back({fmt::format("{} = {}", key, value), config.dump()});
+      all.push_back({fmt::format("{} = {}", key, value), config.dump(), Fate::unused});
     }
   all.push_back({"brackets without end", std::string(100'000, '[')});
   all.push_back({"objects without end", [] {

@@ -6,9 +6,15 @@
 
 namespace madang::test {
 
+enum class Fate {
+  unread,   ///< opening it must fail
+  unused,   ///< it may open; using it as a model must fail
+  any,      ///< any answer is right
+};
+
 struct BadFile {
   std::string name, bytes;
-  bool must_fail = true;
+  Fate fate = Fate::unread;
 };
 
 std::vector<BadFile> bad_ggufs();
