@@ -127,7 +127,7 @@ const PreRow& pre_row(const std::string& name, const std::string& where) {
   if (name.empty()) return unnamed;
   for (const PreRow& row : rows)
     if (has_name(row.names, name)) return row;
-  throw Error(Kind::unsupported, say("the pre-tokenizer \"{}\" is not known", name)).at(where);
+  throw Error(Kind::unsupported, say("the pre-tokenizer {} is not known", name)).at(where);
 }
 
 }  // namespace madang

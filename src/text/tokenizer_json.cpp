@@ -149,7 +149,7 @@ struct Builder {
     else if (kind == "WordLevel")
       parts.model = make_wordlevel(parts.tokens, parts.spellings.find(model.value("unk_token", "<unk>")));
     else
-      throw Error(Kind::unsupported, say("tokenizer.json: the {} \"{}\" is not built", "model", kind)).at(where);
+      throw Error(Kind::unsupported, say("tokenizer.json: the {} {} is not built", "model", kind)).at(where);
     parts.kind = "tokenizer.json, " + std::string(kind == "BPE" && byte_level ? "byte-level BPE" : kind);
   }
 };

@@ -9,7 +9,7 @@ namespace madang {
 namespace {
 
 [[noreturn]] void refuse(const char* what, const std::string& type, const std::string& where) {
-  throw Error(Kind::unsupported, say("tokenizer.json: the {} \"{}\" is not built", what, type)).at(where);
+  throw Error(Kind::unsupported, say("tokenizer.json: the {} {} is not built", what, type)).at(where);
 }
 
 // Sequences inside sequences, laid flat. `member` is where a sequence keeps its steps.

@@ -34,7 +34,7 @@ class Assembly {
     else if (v_.model == "bert")
       bert_words();
     else
-      throw Error(Kind::unsupported, say("the tokenizer model \"{}\" is not built", v_.model)).at(v_.where);
+      throw Error(Kind::unsupported, say("the tokenizer model {} is not built", v_.model)).at(v_.where);
     if (v_.add_bos) parts_->add_bos = *v_.add_bos;
     if (v_.add_eos) parts_->add_eos = *v_.add_eos;
     return std::move(parts_);
