@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <optional>
 #include <thread>
 
 #include "base/error.h"
@@ -159,6 +160,7 @@ class Part {
 };
 
 Error lost(const std::string& url, const std::string& why, int64_t at) {
+  if (at == 0) return std::move(Error(Kind::network, say("the server gives no answer: {}", why)).at(url));
   return std::move(Error(Kind::network, say("the connection was lost: {}", why))
                        .at(url)
                        .found(fmt::format("{} bytes", at))

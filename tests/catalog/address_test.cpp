@@ -126,8 +126,9 @@ TEST_F(AddressTest, AWrongHashRemovesTheFileAndTellsBoth) {
 }
 
 TEST_F(AddressTest, GivesUpOnAStalledServer) {
-  LocalServer server([&](const WebRequest&) -> WebAnswer { return {200, {"ETag: \"1\""}, bytes, 1000, true}; });
+  LocalServer server([&](const WebRequest&) -> WebAnswer { return {200, {"ETag: \"1\""}, bytes, 1000, "", true}; });
   settings.retries = 0;
+  settings.stall_seconds = 1;
   auto begin = std::chrono::steady_clock::now();
   expect_error(Kind::network, [&] { pull(server.url() + "/m.gguf"); });
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(6));
@@ -171,9 +172,12 @@ TEST_F(AddressTest, AFullDiskIsToldAndMended) {
 }
 
 TEST_F(AddressTest, RefusesAFileLargerThanTheDisk) {
-  LocalServer server(
-      [&](const WebRequest&) -> WebAnswer { return {200, {"Content-Length: 9000000000000000000"}, ""}; });
-  EXPECT_THROW(pull(server.url() + "/m.gguf"), Error);
+  LocalServer server([&](const WebRequest&) -> WebAnswer {
+    WebAnswer answer{200, {}, "GGUF"};
+    answer.length = "9000000000000000000";
+    return answer;
+  });
+  expect_error(Kind::limit, [&] { pull(server.url() + "/m.gguf"); });
   EXPECT_TRUE(ModelStore(settings).list().empty());
 }
 
@@ -187,6 +191,15 @@ TEST_F(AddressTest, TwoPullsAtOnceFetchOnce) {
   EXPECT_EQ(read_text(pull(url).path.string()), bytes);
   other.join();
   EXPECT_EQ(server.requests().size(), 1u);
+}
+
+TEST_F(AddressTest, AServerThatIsNotThere) {
+  std::string url;
+  {
+    LocalServer gone([](const WebRequest&) { return WebAnswer(); });
+    url = gone.url();
+  }
+  expect_error(Kind::network, [&] { pull(url + "/m.gguf"); });
 }
 
 TEST_F(AddressTest, NamesThatAreNoModelFiles) {

@@ -33,6 +33,7 @@ struct WebAnswer {
   std::vector<std::string> fields;  // "Name: value"
   std::string body;
   size_t cut = std::string::npos;  // close the connection after so many bytes of the body
+  std::string length = "";         // the Content-Length to claim; "" the true one
   bool stall = false;              // after `cut` bytes say nothing more, and keep the connection
 };
 
@@ -105,8 +106,8 @@ class LocalServer {
       requests_.push_back(request);
     }
     WebAnswer answer = answer_(request);
-    std::string out = "HTTP/1.1 " + std::to_string(answer.status) +
-                      " X\r\nConnection: close\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\n";
+    std::string out = "HTTP/1.1 " + std::to_string(answer.status) + " X\r\nConnection: close\r\nContent-Length: " +
+                      (answer.length.empty() ? std::to_string(answer.body.size()) : answer.length) + "\r\n";
     for (const auto& field : answer.fields) out += field + "\r\n";
     out += "\r\n" + answer.body.substr(0, answer.cut);
     for (size_t at = 0; at < out.size() && !stop_;) {
