@@ -1,0 +1,149 @@
+// The engine: requests in, tokens out. It owns threads, working memory and states; each step asks the scheduler who
+// computes what, runs the model once over all of them, samples, and tells what happened as events.
+//
+//   Engine engine(checkpoint, {.threads = 2});
+//   engine.submit({.prompt = ids, .max_tokens = 100, .ends = checkpoint.defaults().ends});
+//   while (engine.busy())
+//     for (const Event& e : engine.step()) std::cout << e.text;
+//
+// A sequence's logits are the same bits whatever runs beside it, however its prompt is cut, whether its beginning
+// came from the cache, after fork, restore or preemption. submit() throws Error; step() never throws: what goes wrong
+// with one sequence ends that sequence, with Finish::failed and a reason.
+// Not thread safe: one thread submits and steps. Refused: token ids outside the vocabulary, prompts that do not fit.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/checkpoint.h"
+#include "engine/prefix_cache.h"
+#include "engine/sampler.h"
+#include "engine/scheduler.h"
+#include "engine/sequence.h"
+#include "engine/workplace.h"
+#include "models/model.h"
+#include "text/tokenizer.h"
+
+namespace madang {
+
+struct EngineOptions {
+  WorkOptions work;  ///< threads, exact or fast, kernels
+  KvType kv = KvType::f32;
+  int64_t context = 0;  ///< tokens a sequence may have, prompt and answer; 0: what the model was made for
+  SchedulerOptions schedule;
+  int64_t cache_bytes = int64_t{256} << 20;  ///< states of finished sequences kept for reuse; 0: none
+};
+
+struct Request {
+  std::vector<int32_t> prompt;  ///< at least one token
+  SamplerOptions sampler;
+  int64_t max_tokens = 0;          ///< of the answer; 0: until something else ends it
+  std::vector<int32_t> ends;       ///< tokens that end the answer; their text is not part of it
+  std::vector<std::string> stops;  ///< texts that end the answer; no byte of them is shown (needs a tokenizer)
+  int n = 1;                       ///< answers to one prompt, choice i with seed choice_seed(seed, i)
+  bool reuse = true;               ///< begin with a cached prefix, and leave one behind
+  /// Lengths of the prompt at which its state is kept for reuse (the end of a system prompt). Of use to models that
+  /// cannot forget: recurrent ones, sliding windows. Its end is always kept for those.
+  std::vector<int64_t> marks;
+};
+
+/// Choice 0 has the request's own seed, the others seeds derived from it.
+uint64_t choice_seed(uint64_t seed, int choice);
+
+struct Event {
+  int64_t request = 0;
+  int choice = 0;
+  int32_t token = -1;               ///< -1: none (cancelled, failed)
+  std::string text;                 ///< what this token completes, often nothing
+  std::optional<Sampled> logprobs;  ///< if asked for
+  Finish finish = Finish::none;     ///< else this is the choice's last event
+  Text reason;                      ///< of Finish::failed
+  Usage usage;                      ///< so far
+};
+
+struct EngineStats {
+  int64_t steps = 0, prompt_tokens = 0, answer_tokens = 0;  ///< prompt: computed, without reused ones
+  int64_t preemptions = 0;
+  CacheStats cache;
+};
+
+class Engine {
+ public:
+  /// `max_positions`: what the model was made for, 0 if it has no bound. A context beyond it is allowed: some models
+  /// stretch. Both must outlive the engine. `tokenizer` may be null: events then carry no text.
+  Engine(const Model& model, std::shared_ptr<const Tokenizer> tokenizer, int64_t max_positions,
+         const EngineOptions& options = {});
+  explicit Engine(const Checkpoint& checkpoint, const EngineOptions& options = {});
+  ~Engine();
+
+  /// The request's number. Throws Error: usage (bad options), mismatch (token id), limit (both numbers).
+  int64_t submit(Request request);
+  /// All of its choices end with Finish::cancelled in the next step's events. Unknown or finished: nothing happens.
+  void cancel(int64_t request);
+  bool busy() const { return !sequences_.empty() || !pending_.empty(); }
+  std::vector<Event> step();
+
+  /// Where a running choice stands, whole: tokens, state, draws, unfinished text. Cheap (pages are shared) and valid
+  /// for as long as it is kept. Throws Kind::missing if it is not running any more.
+  Mark mark(int64_t request, int choice = 0);
+  /// The choice goes on from the mark, as if nothing had come since; text already told is not taken back.
+  void restore(int64_t request, int choice, const Mark& mark);
+  /// A new request that goes on from the mark, also after its origin has ended.
+  int64_t resume(const Mark& mark, std::optional<uint64_t> seed = {});
+  int64_t fork(int64_t request, int choice = 0, std::optional<uint64_t> seed = {}) {
+    return resume(mark(request, choice), seed);
+  }
+
+  int64_t context() const { return context_; }
+  const EngineStats& stats();
+  void clear_cache() { cache_.clear(); }
+
+  /// Sees every row of logits that is sampled from: request, choice, [V]. For tests and measurements.
+  std::function<void(int64_t request, int choice, std::span<const float> logits)> on_logits;
+
+ private:
+  struct Slot {
+    int64_t request;
+    int choice;
+    int32_t copies;  ///< choices still to be forked off when the prompt is computed
+    Sequence sequence;
+  };
+  using Id = Scheduler::Id;
+
+  int64_t reuse(Id id);
+  void check(const Request& request) const;
+  void run(const Scheduler::Plan& plan);
+  void keep_marks(const Scheduler::Plan& plan);
+  void sample(const Scheduler::Plan& plan, const Tensor& logits);
+  void fork_choices(Id id, std::span<const float> logits);
+  void advance(Id id, std::span<const float> logits);
+  void close(Id id, Finish finish, Event event);
+  Id find(int64_t request, int choice) const;
+  Id add(int64_t request, int choice, Sequence sequence);
+
+  const Model& model_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  EngineOptions options_;
+  std::vector<StateSpec> specs_;
+  int64_t context_ = 0;
+  Workplace work_;
+  PrefixCache cache_;
+  Scheduler scheduler_;
+  std::map<Id, Slot> sequences_;
+  std::vector<Event> pending_;  ///< told by the next step
+  EngineStats stats_;
+  int64_t next_request_ = 1;
+  Id next_id_ = 1;
+};
+
+/// Submits and steps until this request has ended (others go on beside it); `on_event` returning false cancels it.
+/// The text of choice 0.
+std::string generate(Engine& engine, Request request, const std::function<bool(const Event&)>& on_event = {});
+
+}  // namespace madang

@@ -1,0 +1,52 @@
+// States of sequences that paused or ended, to begin others with. Compared token by token, never by hash. Ordered by
+// their tokens: the entry that shares most with a prompt is its neighbour, so the ordered map is a prefix tree lying
+// flat. Pages are shared with running sequences (copied on write), so keeping is cheap.
+//
+// A state serves a prompt if every layer can forget what comes after the common prefix: full attention always can,
+// a sliding window only while that past is still held, a recurrence only at the state's very end. Bounded by bytes,
+// pages counted in full for each entry; the entry used longest ago goes first.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "nn/state.h"
+
+namespace madang {
+
+struct CacheStats {
+  int64_t lookups = 0, hits = 0, reused_tokens = 0, evictions = 0;
+  int64_t entries = 0, bytes = 0;
+};
+
+class PrefixCache {
+ public:
+  explicit PrefixCache(int64_t most_bytes) : most_(most_bytes) {}
+
+  /// A state holding the first state.length tokens, the longest that is found; always less than all of them, since
+  /// the last one's logits are wanted. Only states opened for the same limit serve.
+  std::optional<SequenceState> find(std::span<const int32_t> tokens, int64_t limit);
+  /// Keeps the state of tokens[0, state.length), unless it is larger than the bound.
+  void keep(std::span<const int32_t> tokens, SequenceState state);
+  void clear();
+  const CacheStats& stats() const { return stats_; }
+
+ private:
+  struct Entry {
+    SequenceState state;
+    int64_t used = 0, bytes = 0;
+  };
+  using Entries = std::map<std::vector<int32_t>, Entry>;
+
+  std::optional<SequenceState> serve(Entries::iterator entry, int64_t common, int64_t limit);
+  void evict();
+  void erase(Entries::iterator entry);
+
+  int64_t most_, clock_ = 0;
+  Entries entries_;
+  CacheStats stats_;
+};
+
+}  // namespace madang

@@ -1,0 +1,56 @@
+// One answer in the making: its tokens, its state, its sampler, its unfinished text. Copying what a Sequence is made
+// of is all that fork, mark and restore are.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/sampler.h"
+#include "engine/stop.h"
+#include "nn/state.h"
+#include "text/text_stream.h"
+
+namespace madang {
+
+enum class Finish {
+  none,     ///< goes on
+  end,      ///< a token that ends the answer
+  stop,     ///< a stop text
+  length,   ///< max_tokens
+  context,  ///< the context is full
+  cancelled,
+  failed,  ///< with a reason
+};
+const char* name_of(Finish finish);  ///< "end", "stop", "length", ...
+
+struct Usage {
+  int64_t prompt = 0;  ///< tokens
+  int64_t reused = 0;  ///< of these, from the cache
+  int64_t answer = 0;  ///< tokens, the end token included
+};
+
+struct Sequence {
+  std::vector<int32_t> tokens;  ///< prompt and answer
+  SequenceState state;          ///< of the first state.length tokens; no layers while it waits
+  Sampler sampler;
+  std::optional<TextStream> stream;  ///< with a tokenizer
+  StopFilter stop;
+  std::vector<int32_t> ends;
+  int64_t max_tokens = 0;      ///< 0: no bound
+  std::vector<int64_t> marks;  ///< lengths at which the state is kept
+  bool reuse = true;
+  Usage usage;
+
+  Sequence fork() const;
+  /// The text that `token` completes and that no stop text can still claim; sets stop.found().
+  std::string push(int32_t token);
+  /// What was held back, when the answer ends otherwise.
+  std::string flush();
+};
+
+/// Where a sequence stood. Never changes.
+using Mark = std::shared_ptr<const Sequence>;
+
+}  // namespace madang

@@ -1,0 +1,31 @@
+// Where forwards run: threads, working memory, kernels. One forward at a time; its logits live until the next.
+#pragma once
+#include <string>
+
+#include "models/model.h"
+
+namespace madang {
+
+struct WorkOptions {
+  int threads = 0;  ///< 0: all processors of this process
+  Compute compute = Compute::exact;
+  std::string kernels;  ///< as MADANG_ISA names them; empty: the best
+};
+
+class Workplace {
+ public:
+  explicit Workplace(const WorkOptions& options);
+  /// Runs the model and lengthens the step's sequences. -> [wanted, vocabulary]
+  Tensor forward(const Model& model, Step& step);
+  int threads() const { return pool_.size(); }
+  const Kernels& kernels() const { return kernels_; }
+  Compute compute() const { return compute_; }
+
+ private:
+  ThreadPool pool_;
+  Arena arena_;
+  const Kernels& kernels_;
+  Compute compute_;
+};
+
+}  // namespace madang
