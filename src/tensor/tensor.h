@@ -41,7 +41,7 @@ struct Tensor {
   Shape shape;
 
   Tensor() = default;
-  Tensor(void* data, DType dtype, Shape shape) : data(data), dtype(dtype), shape(shape) {}
+  Tensor(void* at, DType type, Shape extent) : data(at), dtype(type), shape(extent) {}
 
   explicit operator bool() const { return data != nullptr; }
   int64_t numel() const { return shape.numel(); }
