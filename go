@@ -61,31 +61,36 @@ configure() {
   command -v clang++-19 >/dev/null || preset=release-gcc
   say "Configuring ($preset)"
   (cd "$root" && cmake --preset "$preset" >/dev/null)
-  printf '%s\n' "$packages" >"$build/packages"
 }
 
 # ninja's own lines, without those that say that nothing happens; on a terminal the counter stays on one line.
 show_progress() {
+  clear=
+  [ ! -t 2 ] || clear=$(printf '\r\033[K')
   while IFS= read -r line; do
     case $line in
       "ninja: no work"* | "ninja: Entering"* | *"Re-checking globbed"* | *"Re-running CMake"* | "-- "*) ;;
-      "["*) if [ -t 2 ]; then printf '\r%s ' "${line%%]*}]" >&2; else say "$line"; fi ;;
-      *) say "$line" ;;
+      "["*) if [ -n "$clear" ]; then printf '%s%s building ' "$clear" "${line%%]*}]" >&2; else say "$line"; fi ;;
+      *) say "$clear$line" ;;
     esac
   done
+  printf '%s' "$clear" >&2
 }
 
-# build_all [TARGET]: configures only if there is no build yet, if this file asks for other packages than at the last
-# time, or if the build files no longer serve; else ninja knows what is new, and says nothing when nothing is.
-build_all() {
-  if [ ! -f "$build/build.ninja" ] || [ "$(cat "$build/packages" 2>/dev/null)" != "$packages" ]; then
-    configure
-  elif ! ninja -C "$build" build.ninja >"$build/configure.log" 2>&1; then
-    configure
-  fi
+run_ninja() {
   rm -f "$build/failed"
   { ninja -C "$build" "$@" 2>&1 || : >"$build/failed"; } | show_progress
-  [ ! -e "$build/failed" ] || exit 1
+  [ ! -e "$build/failed" ]
+}
+
+# build_all [TARGET]: packages are looked at only before the first build, and again if a build fails (a newer madang may
+# need more of them); else ninja knows what is new, and says nothing when nothing is.
+build_all() {
+  [ -f "$build/build.ninja" ] || configure
+  run_ninja "$@" && return
+  [ -n "$(missing_packages)" ] || exit 1
+  configure
+  run_ninja "$@" || exit 1
 }
 
 chat() {
