@@ -1,0 +1,49 @@
+// Ternary and four-bit floating point.
+//   TQ1_0  48 + 4 bytes of base-3 digits (five and four in a byte, top digit first), f16 d:  (digit - 1) d
+//   TQ2_0  64 bytes of 2 bits, f16 d:  (q - 1) d
+//   MXFP4  e8m0 exponent, 16 bytes of e2m1 (OCP Microscaling 1.0); the level table is doubled, so the scale is 2^(e - 128)
+//   NVFP4  four unsigned e4m3 scales, one for 16 weights, 32 bytes of e2m1; no tensor-wide scale in the block
+#pragma once
+#include <bit>
+
+#include "quant/bits.h"
+
+namespace madang::small_floats {
+
+/// Digit n of a byte that holds base-3 digits as a fraction of 256: multiply by 3^n (mod 256), the digit overflows.
+inline int ternary_digit(uint8_t byte, int n) {
+  static constexpr uint8_t powers[5] = {1, 3, 9, 27, 81};
+  return static_cast<uint8_t>(byte * powers[n]) * 3 >> 8;
+}
+
+inline void tq1_0(const uint8_t* b, int8_t* code, float* scale, float*) {
+  for (int g = 0; g < 8; ++g) scale[g] = half_field(b + 52);
+  auto run = [&](const uint8_t* bytes, int count, int digits) {
+    for (int n = 0; n < digits; ++n)
+      for (int j = 0; j < count; ++j) *code++ = static_cast<int8_t>(ternary_digit(bytes[j], n) - 1);
+  };
+  run(b, 32, 5), run(b + 32, 16, 5), run(b + 48, 4, 4);
+}
+
+inline void tq2_0(const uint8_t* b, int8_t* code, float* scale, float*) {
+  for (int g = 0; g < 8; ++g) scale[g] = half_field(b + 64);
+  for (int i = 0; i < 256; ++i) code[i] = static_cast<int8_t>((b[i / 128 * 32 + i % 32] >> 2 * (i % 128 / 32) & 3) - 1);
+}
+
+inline constexpr int8_t e2m1_doubled[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+inline void mxfp4(const uint8_t* b, int8_t* code, float* scale, float*) {
+  // 2^(e - 128); exponents 0 and 1 are subnormal.
+  *scale = std::bit_cast<float>(b[0] < 2 ? 0x00200000u << b[0] : static_cast<uint32_t>(b[0] - 1) << 23);
+  for (int i = 0; i < 16; ++i) code[i] = e2m1_doubled[b[1 + i] & 15], code[i + 16] = e2m1_doubled[b[1 + i] >> 4];
+}
+
+inline void nvfp4(const uint8_t* b, int8_t* code, float* scale, float*) {
+  for (int g = 0; g < 4; ++g) {
+    scale[g] = b[g] == 0x7F ? 0.0f : float_of_e4m3(b[g] & 0x7F) * 0.5f;  // halved for the doubled levels
+    const uint8_t* q = b + 4 + 8 * g;
+    for (int i = 0; i < 8; ++i) code[16 * g + i] = e2m1_doubled[q[i] & 15], code[16 * g + 8 + i] = e2m1_doubled[q[i] >> 4];
+  }
+}
+
+}  // namespace madang::small_floats
