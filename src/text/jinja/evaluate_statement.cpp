@@ -16,7 +16,7 @@ namespace {
 struct Macro final : Object {
   Macro(Evaluator& e, const Statement& s, Ref<Frame> f) : evaluator(e), statement(s), frame(std::move(f)) {}
   std::string_view type_name() const override { return "Macro"; }
-  std::string repr(Runtime&) const override {
+  std::string repr(Runtime&) override {
     return statement.tag == Tag::macro ? "<Macro '" + statement.name + "'>" : "<Macro anonymous>";
   }
   bool callable() const override { return true; }

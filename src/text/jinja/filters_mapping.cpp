@@ -140,7 +140,7 @@ Value sort(Call& c) {
   auto all = keyed(c, [&](const Value& v) {
     Values keys;
     for (auto& path : paths) keys.push_back(fold_case(c.rt, path.of(c.rt, v), c.flag(1)));
-    return keys.size() == 1 ? keys[0] : make_list(std::move(keys));
+    return make_list(std::move(keys));  // lists: what is equal is never asked for its order
   });
   sort_keyed(c.rt, all, c.flag(0));
   Values out;

@@ -10,15 +10,24 @@
 namespace madang::jinja {
 namespace {
 
-// Digits with single underscores between them, the underscores taken out; nothing where that is violated.
-std::optional<std::string> without_underscores(std::string_view s) {
-  std::string out;
-  for (size_t i = 0; i < s.size(); ++i) {
-    bool between = i > 0 && i + 1 < s.size() && std::isalnum(static_cast<unsigned char>(s[i - 1])) &&
-                   std::isalnum(static_cast<unsigned char>(s[i + 1]));
-    if (s[i] != '_')
-      out += s[i];
-    else if (!between)
+// What int() and float() read: white space around taken off, digits of any script as ASCII, single underscores
+// between digits taken out; nothing where an underscore stands elsewhere.
+std::optional<std::string> numeral(std::string_view text) {
+  std::string digits, out;
+  text = strip_space(text);
+  for (size_t at = 0; at < text.size();) {
+    size_t from = at;
+    int digit = digit_value(next_character(text, at));
+    if (digit >= 0)
+      digits += static_cast<char>('0' + digit);
+    else
+      digits += text.substr(from, at - from);
+  }
+  auto counts = [&](size_t i) { return i < digits.size() && std::isalnum(static_cast<unsigned char>(digits[i])); };
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (digits[i] != '_')
+      out += digits[i];
+    else if (i == 0 || !counts(i - 1) || !counts(i + 1))
       return {};
   }
   return out;
@@ -26,7 +35,7 @@ std::optional<std::string> without_underscores(std::string_view s) {
 
 // int(text, base) of Python, or nothing.
 std::optional<Value> parse_integer(std::string_view text, int64_t base) {
-  auto plain = without_underscores(strip_space(text));
+  auto plain = numeral(text);
   if (!plain || base == 1 || base < 0 || base > 36 || plain->size() > 4300) return {};
   std::string digits = *plain;
   bool negative = digits.starts_with("-");
@@ -50,7 +59,7 @@ std::optional<double> parse_float(const Value& v) {
   require_defined(v);
   if (v.is_number()) return to_double(v);
   if (!v.string()) return {};
-  auto plain = without_underscores(strip_space(text_of(v)));
+  auto plain = numeral(text_of(v));
   if (!plain || plain->empty()) return {};
   std::string s = lower(*plain);
   bool negative = s[0] == '-';

@@ -273,6 +273,10 @@ class BraceForm {
 
   Value first(std::string_view name) {
     size_t digits = 0, index = read_number(name, digits);
+    if (digits == name.size()) {
+      if (numbering_ && *numbering_ == name.empty()) refuse(say("a format numbers its arguments in two ways"));
+      numbering_ = !name.empty();
+    }
     if (name.empty()) index = next_++;
     if (digits == name.size()) {
       if (index >= arguments_.positional.size())
@@ -288,6 +292,7 @@ class BraceForm {
   const Arguments& arguments_;
   bool markup_;
   size_t next_ = 0;
+  std::optional<bool> numbering_;  // whether fields are numbered by hand
 };
 
 }  // namespace

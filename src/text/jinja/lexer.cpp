@@ -144,11 +144,12 @@ class Lexer {
       add_data(tag, signed_tag ? sign : '\0', true);
       return advance(end);
     }
-    fail(say("a raw block has no end"));
+    if (at_ < text_.size()) fail(say("a raw block has no end"));
   }
 
   void comment() {
     size_t end = text_.find("#}", at_);
+    if (at_ == text_.size()) return;  // as Jinja has it: nothing to complain about behind a last {#
     if (end == std::string::npos) fail(say("a comment has no end"));
     char sign = end > at_ ? text_[end - 1] : '\0';
     size_t after = end + 2;

@@ -91,8 +91,6 @@ Value Loop::call(Runtime& rt, Arguments& arguments) {
   return repeat_(arguments.positional[0], depth0_ + 1);
 }
 
-std::string Loop::repr(Runtime&) const {
-  return length_ ? fmt::format("<LoopContext {}/{}>", index0_ + 1, *length_) : "<LoopContext>";
-}
+std::string Loop::repr(Runtime& rt) { return fmt::format("<LoopContext {}/{}>", index0_ + 1, *length(rt)); }
 
 }  // namespace madang::jinja

@@ -16,7 +16,7 @@ struct Loop final : Object {
   std::optional<Value> advance(Runtime& rt);
 
   std::string_view type_name() const override { return "LoopContext"; }
-  std::string repr(Runtime& rt) const override;
+  std::string repr(Runtime& rt) override;
   Value attribute(Runtime& rt, std::string_view name) override;
   std::optional<size_t> length(Runtime& rt) override;
   bool callable() const override { return true; }

@@ -34,7 +34,7 @@ Ref<Iterator> by_place(Value whole, size_t size, At at, std::string_view type) {
 Range::Range(int64_t from, int64_t to, int64_t by)
     : start(from), stop(to), step(by), count(steps_between(from, to, by)) {}
 
-std::string Range::repr(Runtime&) const {
+std::string Range::repr(Runtime&) {
   return step == 1 ? fmt::format("range({}, {})", start, stop) : fmt::format("range({}, {}, {})", start, stop, step);
 }
 
@@ -75,7 +75,7 @@ Value DictView::at(size_t i) const {
   return of == Of::keys ? key : of == Of::values ? value : make_tuple({key, value});
 }
 
-std::string DictView::repr(Runtime& rt) const {
+std::string DictView::repr(Runtime& rt) {
   Values all;
   for (size_t i = 0; i < dict.dict()->entries.size(); ++i) all.push_back(at(i));
   return std::string(type_name()) + "(" + repr_of(rt, make_list(std::move(all))) + ")";

@@ -9,7 +9,7 @@ namespace madang::jinja {
 struct Range final : Object {
   Range(int64_t from, int64_t to, int64_t by);
   std::string_view type_name() const override { return "range"; }
-  std::string repr(Runtime&) const override;
+  std::string repr(Runtime&) override;
   Value attribute(Runtime& rt, std::string_view name) override;
   std::optional<Value> item(Runtime&, const Value& key) override;
   bool subscriptable() const override { return true; }
@@ -28,7 +28,7 @@ struct DictView final : Object {
   enum class Of { keys, values, items };
   DictView(Value whole, Of part) : dict(std::move(whole)), of(part) {}
   std::string_view type_name() const override;
-  std::string repr(Runtime&) const override;
+  std::string repr(Runtime&) override;
   std::optional<size_t> length(Runtime&) override { return dict.dict()->entries.size(); }
   Ref<Iterator> iterate(Runtime&) override;
   int depth() const override { return deeper(depth_of(dict)); }

@@ -242,18 +242,17 @@ ExprPtr ExpressionParser::tuple_of(std::vector<ExprPtr> items, int line) {
   return finish(std::move(e));
 }
 
-bool ExpressionParser::at_tuple_end(std::string_view end_word) const {
-  return in_.at(Type::variable_end) || in_.at(Type::block_end) || in_.at_op(")") ||
-         (!end_word.empty() && in_.at_name(end_word));
+bool ExpressionParser::at_tuple_end() const {
+  return in_.at(Type::variable_end) || in_.at(Type::block_end) || in_.at_op(")");
 }
 
-ExprPtr ExpressionParser::tuple(bool conditionals, std::string_view end_word) {
+ExprPtr ExpressionParser::tuple(bool conditionals) {
   int line = in_.now().line;
   std::vector<ExprPtr> items;
   bool several = false;
   while (true) {
     if (!items.empty()) in_.expect_op(",");
-    if (at_tuple_end(end_word)) break;
+    if (at_tuple_end()) break;
     items.push_back(conditionals ? expression() : without_conditional());
     if (!in_.at_op(",")) break;
     several = true;
@@ -274,13 +273,13 @@ bool assignable(const Expr& e) {
 
 }  // namespace
 
-ExprPtr ExpressionParser::target(bool with_namespace, std::string_view end_word) {
+ExprPtr ExpressionParser::target(bool with_namespace) {
   int line = in_.now().line;
   std::vector<ExprPtr> items;
   bool several = false;
   while (true) {
     if (!items.empty()) in_.expect_op(",");
-    if (at_tuple_end(end_word)) break;
+    if (at_tuple_end()) break;
     items.push_back(primary(with_namespace));
     if (!in_.at_op(",")) break;
     several = true;

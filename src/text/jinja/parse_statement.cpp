@@ -158,9 +158,9 @@ class StatementParser {
   }
 
   void for_(Statement& s) {
-    s.target = expressions_.target(false, "in");
+    s.target = expressions_.target(false);
     in_.expect_name("in");
-    s.value = expressions_.tuple(false, "recursive");
+    s.value = expressions_.tuple(false);
     if (in_.skip_name("if")) s.test = expressions_.expression();
     s.recursive = in_.skip_name("recursive");
     s.body = enclosed({"endfor", "else"});

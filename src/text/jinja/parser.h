@@ -53,8 +53,8 @@ class ExpressionParser {
 
   ExprPtr expression();  // with `a if b else c`
   ExprPtr without_conditional() { return disjunction(); }
-  ExprPtr tuple(bool conditionals = true, std::string_view end_word = "");  // an expression, or several with commas
-  ExprPtr target(bool with_namespace, std::string_view end_word = "");      // what can be assigned to
+  ExprPtr tuple(bool conditionals = true);  // an expression, or several with commas
+  ExprPtr target(bool with_namespace);      // what can be assigned to
   ExprPtr name_target();
   ExprPtr filters(ExprPtr on);  // | a | b(1)
   ExprPtr inline_filter();      // {% filter a | b %}
@@ -84,7 +84,7 @@ class ExpressionParser {
   ExprPtr call(ExprPtr on);
   std::unique_ptr<CallArguments> arguments();
   ExprPtr tuple_of(std::vector<ExprPtr> items, int line);
-  bool at_tuple_end(std::string_view end_word) const;
+  bool at_tuple_end() const;
   std::string dotted_name();
 
   ExprPtr make(Expr::Op op, int line, std::string name = "") const;

@@ -235,7 +235,7 @@ std::string repr_of(Runtime& rt, const Value& v) {
 std::string repr_of_float(double d) {
   if (std::isnan(d)) return "nan";
   if (std::isinf(d)) return d < 0 ? "-inf" : "inf";
-  char buffer[32];
+  char buffer[32] = {};  // ends in a zero for atoi
   auto end = std::to_chars(buffer, buffer + sizeof buffer, d, std::chars_format::scientific).ptr;
   std::string_view form(buffer, static_cast<size_t>(end - buffer));  // d.ddde[+-]xx
   std::string out = form[0] == '-' ? "-" : "";

@@ -84,6 +84,7 @@ bool is_digit(char32_t c) {
   auto type = u_getIntPropertyValue(point(c), UCHAR_NUMERIC_TYPE);
   return type == U_NT_DECIMAL || type == U_NT_DIGIT;
 }
+int digit_value(char32_t c) { return is_decimal(c) ? u_charDigitValue(point(c)) : -1; }
 bool is_numeric(char32_t c) { return u_getIntPropertyValue(point(c), UCHAR_NUMERIC_TYPE) != U_NT_NONE; }
 bool is_identifier_part(char32_t c) {
   return c == '_' || is_alnum(c) || u_hasBinaryProperty(point(c), UCHAR_XID_CONTINUE);

@@ -34,6 +34,7 @@ bool is_digit(char32_t c);
 bool is_decimal(char32_t c);
 bool is_numeric(char32_t c);
 inline bool is_alnum(char32_t c) { return is_alpha(c) || is_decimal(c) || is_digit(c) || is_numeric(c); }
+int digit_value(char32_t c);  // 0 to 9 of a decimal digit of any script, or -1
 bool is_identifier(std::string_view s);
 bool is_identifier_part(char32_t c);
 bool is_upper(char32_t c);

@@ -69,7 +69,7 @@ Runtime::~Runtime() {
   for (auto& f : kept_frames) f->slots.clear();
 }
 
-std::string Object::repr(Runtime&) const { return "<" + std::string(type_name()) + " object>"; }
+std::string Object::repr(Runtime&) { return "<" + std::string(type_name()) + " object>"; }
 
 Value Object::call(Runtime&, Arguments&) { refuse(say("a value of type '{}' cannot be called", type_name())); }
 
@@ -85,7 +85,7 @@ std::optional<Value> Generator::next(Runtime& rt) {
   return value;
 }
 
-std::string Namespace::repr(Runtime& rt) const {
+std::string Namespace::repr(Runtime& rt) {
   Level level(rt.budget);
   std::string out = "<Namespace {";
   for (auto& [name, value] : attributes) {

@@ -56,7 +56,7 @@ struct Iterator;
 struct Object : std::enable_shared_from_this<Object> {
   virtual ~Object() = default;
   virtual std::string_view type_name() const = 0;
-  virtual std::string repr(Runtime&) const;
+  virtual std::string repr(Runtime&);
   virtual Value attribute(Runtime&, std::string_view) { return {}; }        // Missing: there is none
   virtual std::optional<Value> item(Runtime&, const Value&) { return {}; }  // nothing: cannot be subscripted
   virtual bool subscriptable() const { return false; }
@@ -95,7 +95,7 @@ struct Function : Object {
   using Body = std::function<Value(Runtime&, Arguments&)>;
   Function(std::string name_of_it, Body body_of_it) : name(std::move(name_of_it)), body(std::move(body_of_it)) {}
   std::string_view type_name() const override { return "builtin_function_or_method"; }
-  std::string repr(Runtime&) const override { return "<built-in function " + name + ">"; }
+  std::string repr(Runtime&) override { return "<built-in function " + name + ">"; }
   bool callable() const override { return true; }
   Value call(Runtime& rt, Arguments& a) override { return body(rt, a); }
   std::string name;
@@ -105,7 +105,7 @@ struct Function : Object {
 /// {% set ns.name = ... %} writes here: the one thing a template can change.
 struct Namespace : Object {
   std::string_view type_name() const override { return "Namespace"; }
-  std::string repr(Runtime&) const override;
+  std::string repr(Runtime&) override;
   Value attribute(Runtime&, std::string_view name) override;
   void set(Runtime& rt, const std::string& name, Value value);
   void forget() override { attributes.clear(); }
