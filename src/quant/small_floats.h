@@ -38,9 +38,17 @@ inline void mxfp4(const uint8_t* b, int8_t* code, float* scale, float*) {
   for (int i = 0; i < 16; ++i) code[i] = e2m1_doubled[b[1 + i] & 15], code[i + 16] = e2m1_doubled[b[1 + i] >> 4];
 }
 
+/// Unsigned e4m3 as ggml reads it, halved for the doubled levels: the top bit is ignored, 0x7F alone stands for zero.
+inline float half_ue4m3(uint8_t b) {
+  const int exponent = b >> 3 & 15, fraction = b & 7;
+  if (b == 0x7F) return 0;
+  return exponent == 0 ? static_cast<float>(fraction) * 0x1p-10f
+                       : std::bit_cast<float>(static_cast<uint32_t>(exponent + 119) << 23 | static_cast<uint32_t>(fraction) << 20);
+}
+
 inline void nvfp4(const uint8_t* b, int8_t* code, float* scale, float*) {
   for (int g = 0; g < 4; ++g) {
-    scale[g] = b[g] == 0x7F ? 0.0f : float_of_e4m3(b[g] & 0x7F) * 0.5f;  // halved for the doubled levels
+    scale[g] = half_ue4m3(b[g]);
     const uint8_t* q = b + 4 + 8 * g;
     for (int i = 0; i < 8; ++i) code[16 * g + i] = e2m1_doubled[q[i] & 15], code[16 * g + 8 + i] = e2m1_doubled[q[i] >> 4];
   }

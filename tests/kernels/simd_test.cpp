@@ -26,6 +26,7 @@ std::vector<uint8_t> random_blocks(Random& random, const Format& f, int64_t rows
   for (size_t at = 0; f.group && at < bytes.size(); at += static_cast<size_t>(f.bytes)) {
     uint8_t* b = bytes.data() + at;
     // Wherever the format keeps its float16 fields, a 2-byte field with a small exponent is harmless as anything else.
+    if (f.name == "MXFP4") b[0] = static_cast<uint8_t>(110 + b[0] % 20);  // its scale is a whole byte of exponent
     for (int i = 0; i + 2 <= f.bytes; i += 2) if (b[i + 1] >= 0x40) b[i + 1] = static_cast<uint8_t>((b[i + 1] & 0x80) | 0x2C);
   }
   if (!f.group)
