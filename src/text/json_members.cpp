@@ -1,11 +1,36 @@
 #include "text/json_members.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/error.h"
 
 namespace madang {
 namespace {
+
+// A score as serde_json reads it, the parser behind the reference tokenizers: digits as an integer, scaled by one power
+// of ten. The last bit may be wrong, and decides between equally good segmentations of runs such as "-----".
+double rust_number(const std::string& spelled) {
+  uint64_t digits = 0;
+  int exponent = 0;
+  bool behind_point = false, full = false;
+  size_t at = 0;
+  for (; at < spelled.size() && spelled[at] != 'e' && spelled[at] != 'E'; ++at) {
+    char c = spelled[at];
+    if (c == '.') behind_point = true;
+    if (c < '0' || c > '9') continue;
+    auto digit = static_cast<uint64_t>(c - '0');
+    full |= digits > (UINT64_MAX - digit) / 10;
+    if (!full) digits = digits * 10 + digit;
+    exponent += full && !behind_point ? 1 : !full && behind_point ? -1 : 0;
+  }
+  double plain = std::strtod(spelled.c_str(), nullptr);
+  if (at < spelled.size()) exponent += std::atoi(spelled.c_str() + at + 1);
+  if (exponent < -300 || exponent > 300) return plain;
+  double scale = std::strtod(fmt::format("1e{}", std::abs(exponent)).c_str(), nullptr);
+  double value = exponent < 0 ? static_cast<double>(digits) / scale : static_cast<double>(digits) * scale;
+  return spelled.starts_with('-') ? -value : value;
+}
 
 // Follows the parser's events. `depth_` counts open objects and arrays; the lists lie at depth 2 ("model" / "vocab").
 class Reader final : public nlohmann::json_sax<Json> {
@@ -21,7 +46,9 @@ class Reader final : public nlohmann::json_sax<Json> {
   bool number_unsigned(number_unsigned_t v) override {
     return list_ != List::none ? number(static_cast<double>(v)) : value(v);
   }
-  bool number_float(number_float_t v, const string_t&) override { return list_ != List::none ? number(v) : value(v); }
+  bool number_float(number_float_t v, const string_t& spelled) override {
+    return list_ != List::none ? number(rust_number(spelled)) : value(v);
+  }
   bool binary(binary_t&) override { return false; }
   bool string(string_t& v) override { return list_ != List::none ? text(v) : value(std::move(v)); }
 

@@ -3,6 +3,8 @@
 #include <unicode/bytestream.h>
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
+#include <unicode/uniset.h>
+#include <unicode/unistr.h>
 
 #include <algorithm>
 #include <memory>
@@ -57,7 +59,7 @@ std::string replace_all(std::string text, std::string_view from, std::string_vie
   return out.append(text, at);
 }
 
-NormalizeStep unicode_form(const std::string& name, const std::string& where) {
+NormalizeStep unicode_form(const std::string& name, const std::string& where, int newest) {
   UErrorCode fault = U_ZERO_ERROR;
   const icu::Normalizer2* form = name == "NFC"    ? icu::Normalizer2::getNFCInstance(fault)
                                  : name == "NFD"  ? icu::Normalizer2::getNFDInstance(fault)
@@ -65,7 +67,15 @@ NormalizeStep unicode_form(const std::string& name, const std::string& where) {
                                  : name == "NFKD" ? icu::Normalizer2::getNFKDInstance(fault)
                                                   : nullptr;
   if (!form) throw Error(Kind::unsupported, say("unknown Unicode normalization form {}", name)).at(where);
-  return [form](std::string text) {
+  std::shared_ptr<const icu::UnicodeSet> known;
+  std::shared_ptr<const icu::Normalizer2> filtered;
+  if (newest > 0) {
+    std::string set = fmt::format("[:age={}.0:]", newest);
+    known = std::make_shared<icu::UnicodeSet>(icu::UnicodeString::fromUTF8(set), fault);
+    filtered = std::make_shared<icu::FilteredNormalizer2>(*form, *known);
+  }
+  if (U_FAILURE(fault)) throw Error(Kind::internal, say("the Unicode library fails: {}", u_errorName(fault)));
+  return [form, known, filtered](std::string text) {
     if (all_ascii(text)) return text;
     UErrorCode trouble = U_ZERO_ERROR;
     icu::StringPiece source(text.data(), static_cast<int32_t>(text.size()));
@@ -73,7 +83,7 @@ NormalizeStep unicode_form(const std::string& name, const std::string& where) {
     std::string out;
     icu::StringByteSink<std::string> sink(&out, static_cast<int32_t>(text.size()));
     trouble = U_ZERO_ERROR;
-    form->normalizeUTF8(0, source, sink, nullptr, trouble);
+    (filtered ? filtered.get() : form)->normalizeUTF8(0, source, sink, nullptr, trouble);
     if (U_FAILURE(trouble)) throw Error(Kind::limit, say("the text is too long to normalize"));
     return out;
   };
@@ -132,7 +142,7 @@ NormalizeStep bert(bool clean, bool chinese, bool accents, bool lower) {
     else
       append_utf8(out, c);
   });
-  auto decompose = unicode_form("NFD", "");
+  auto decompose = unicode_form("NFD", "", tokenizers_unicode);
   auto strip = strip_accents(true);
   auto small = lowercase();
   return [=](std::string text) {

@@ -14,8 +14,10 @@ namespace madang {
 /// One step. Takes and gives valid UTF-8; safe to call from many threads.
 using NormalizeStep = std::function<std::string(std::string)>;
 
-/// "NFC", "NFD", "NFKC" or "NFKD". Throws Kind::unsupported for any other name.
-NormalizeStep unicode_form(const std::string& name, const std::string& where);
+/// "NFC", "NFD", "NFKC" or "NFKD". Throws Kind::unsupported for any other name. With `newest`, characters that came
+/// after that version of Unicode pass as they are: Hugging Face's tables are those of Unicode 9.
+NormalizeStep unicode_form(const std::string& name, const std::string& where, int newest = 0);
+inline constexpr int tokenizers_unicode = 9;
 /// Character by character, so without Greek's final sigma.
 NormalizeStep lowercase();
 /// Drops combining marks: all of them, or only those without width.

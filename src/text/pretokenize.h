@@ -43,6 +43,7 @@ PreStep metaspace(std::string replacement, Prepend prepend, bool split);
 /// Pieces of a fixed number of characters.
 PreStep fixed_length(size_t characters);
 
-bool is_punctuation(char32_t c);  ///< category P, and ASCII's symbols
+/// Category P as of Unicode 8 (Hugging Face's tables), and ASCII's symbols.
+bool is_punctuation(char32_t c);
 
 }  // namespace madang

@@ -45,7 +45,8 @@ std::string decode_base64(std::string_view text) {
 
 NormalizeStep normalizer_of(const Json& s, const std::string& where) {
   std::string type = s.at("type");
-  if (type == "NFC" || type == "NFD" || type == "NFKC" || type == "NFKD") return unicode_form(type, where);
+  if (type == "NFC" || type == "NFD" || type == "NFKC" || type == "NFKD")
+    return unicode_form(type, where, tokenizers_unicode);
   if (type == "Lowercase") return lowercase();
   if (type == "StripAccents") return strip_accents(false);
   if (type == "Strip") return strip_blanks(s.value("strip_left", true), s.value("strip_right", true));

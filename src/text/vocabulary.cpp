@@ -82,7 +82,7 @@ class Assembly {
   void byte_level() {
     const PreRow& row = pre_row(v_.pre, v_.where);
     add_pretokenizers(row.pre_tokenizer(), v_.where, *parts_);
-    if (*row.normalizer) parts_->normalizers.push_back(unicode_form(row.normalizer, v_.where));
+    if (*row.normalizer) parts_->normalizers.push_back(unicode_form(row.normalizer, v_.where, tokenizers_unicode));
     std::string bytes;
     for (int32_t id = 0; id < count(); ++id) {
       bool user = type(id) == TokenType::user_defined;

@@ -63,7 +63,7 @@ class Unigram final : public WordModel {
       if (node == Trie::none) break;
       int32_t id = trie_.value(node);
       if (id < 0) continue;
-      offer(i + 1, here + scores_[id], id);
+      offer(i + 1, here + scores_[id], id == fallback_.unknown ? -1 : id);
       covers_one |= i + 1 == at + one;
     }
     if (!covers_one) offer(at + one, here + unknown_score_, -1);
