@@ -91,7 +91,7 @@ class Engine {
 
   /// Where a running choice stands, whole: tokens, state, draws, unfinished text. Cheap (pages are shared) and valid
   /// for as long as it is kept. Throws Kind::missing if it is not running any more.
-  Mark mark(int64_t request, int choice = 0);
+  Mark mark(int64_t request, int choice = 0) const;
   /// The choice goes on from the mark, as if nothing had come since; text already told is not taken back.
   void restore(int64_t request, int choice, const Mark& mark);
   /// A new request that goes on from the mark, also after its origin has ended.
@@ -111,21 +111,20 @@ class Engine {
   struct Slot {
     int64_t request;
     int choice;
-    int32_t copies;  ///< choices still to be forked off when the prompt is computed
+    int copies;  ///< choices to be forked off when the prompt is computed
     Sequence sequence;
   };
   using Id = Scheduler::Id;
 
-  int64_t reuse(Id id);
   void check(const Request& request) const;
+  void check(const Mark& mark) const;
+  Id add(int64_t request, int choice, int copies, Sequence sequence);
+  Id find(int64_t request, int choice) const;
+  int64_t begin(Id id);  ///< gives the sequence its state; tokens that it already holds
+  void put_back(Id id);
   void run(const Scheduler::Plan& plan);
-  void keep_marks(const Scheduler::Plan& plan);
-  void sample(const Scheduler::Plan& plan, const Tensor& logits);
-  void fork_choices(Id id, std::span<const float> logits);
   void advance(Id id, std::span<const float> logits);
   void close(Id id, Finish finish, Event event);
-  Id find(int64_t request, int choice) const;
-  Id add(int64_t request, int choice, Sequence sequence);
 
   const Model& model_;
   std::shared_ptr<const Tokenizer> tokenizer_;
@@ -138,12 +137,13 @@ class Engine {
   std::map<Id, Slot> sequences_;
   std::vector<Event> pending_;  ///< told by the next step
   EngineStats stats_;
+  std::shared_ptr<const void> home_ = std::make_shared<char>();  ///< whose marks are ours
   int64_t next_request_ = 1;
   Id next_id_ = 1;
 };
 
-/// Submits and steps until this request has ended (others go on beside it); `on_event` returning false cancels it.
-/// The text of choice 0.
+/// Submits, and steps until this request has ended; returns the text of choice 0. `on_event` sees the events of all
+/// requests that run beside it; returning false cancels this one. Throws Kind::internal if it failed.
 std::string generate(Engine& engine, Request request, const std::function<bool(const Event&)>& on_event = {});
 
 }  // namespace madang

@@ -38,10 +38,12 @@ class PrefixCache {
     SequenceState state;
     int64_t used = 0, bytes = 0;
   };
-  using Entries = std::map<std::vector<int32_t>, Entry>;
+  struct Order {  // by tokens, the shorter first
+    using is_transparent = void;
+    bool operator()(std::span<const int32_t> a, std::span<const int32_t> b) const;
+  };
+  using Entries = std::map<std::vector<int32_t>, Entry, Order>;
 
-  std::optional<SequenceState> serve(Entries::iterator entry, int64_t common, int64_t limit);
-  void evict();
   void erase(Entries::iterator entry);
 
   int64_t most_, clock_ = 0;

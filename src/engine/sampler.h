@@ -55,7 +55,7 @@ struct Sampled {
 class Sampler {
  public:
   /// `options` have been checked.
-  Sampler(SamplerOptions options, int64_t vocabulary, std::span<const int32_t> prompt);
+  Sampler(SamplerOptions options, std::span<const int32_t> prompt);
 
   /// The next token, counted as part of the answer. Nothing if the logits are not finite, or no token is possible;
   /// -infinity rules a token out.
@@ -66,17 +66,15 @@ class Sampler {
   int64_t draws() const { return draws_; }
 
  private:
-  struct Candidate {
-    float logit;
-    int32_t id;
-  };
   void penalize(std::vector<float>& logits) const;
-  std::vector<Candidate> candidates(const std::vector<float>& logits) const;
-  int32_t draw(const std::vector<float>& logits) const;
+  int32_t draw(std::span<const float> logits) const;
 
   SamplerOptions options_;
   int64_t draws_ = 0;
   std::unordered_map<int32_t, int64_t> seen_;  ///< tokens of prompt and answer, with their counts in the answer
 };
+
+/// log(sum(exp(x))), in float64.
+double log_sum_exp(std::span<const float> x);
 
 }  // namespace madang

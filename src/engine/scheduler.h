@@ -51,7 +51,7 @@ class Scheduler {
   /// Throws Kind::limit with both numbers if `limit` tokens do not fit in memory.
   void add(Id id, int64_t known, int64_t limit, std::vector<int64_t> cuts = {});
   /// One whose state is there already: a fork.
-  void add_running(Id id, int64_t known, int64_t computed, int64_t limit);
+  void add_running(Id id, int64_t known, int64_t computed, std::vector<int64_t> cuts = {});
   /// The next step; empty only if there is no sequence. The pieces count as computed.
   Plan plan();
   void grow(Id id) { ++items_.at(id).known; }           ///< one more token is known
@@ -66,13 +66,13 @@ class Scheduler {
 
  private:
   struct Item {
-    int64_t known = 0, computed = 0, limit = 0, arrival = 0, served = 0;
+    int64_t known = 0, computed = 0, arrival = 0, served = 0;
     bool running = false;
     std::vector<int64_t> cuts;
   };
   void preempt(Plan& plan);
   void admit();
-  int64_t piece_length(const Item& item, int64_t most) const;
+  static int64_t piece_length(const Item& item, int64_t most);
 
   SchedulerOptions options_;
   Bytes bytes_;

@@ -32,8 +32,9 @@ struct Usage {
 };
 
 struct Sequence {
-  std::vector<int32_t> tokens;  ///< prompt and answer
-  SequenceState state;          ///< of the first state.length tokens; no layers while it waits
+  std::shared_ptr<const void> home;  ///< the engine it belongs to
+  std::vector<int32_t> tokens;       ///< prompt and answer
+  SequenceState state;               ///< of the first state.length tokens; no layers while it waits
   Sampler sampler;
   std::optional<TextStream> stream;  ///< with a tokenizer
   StopFilter stop;

@@ -17,7 +17,7 @@ class Workplace {
   explicit Workplace(const WorkOptions& options);
   /// Runs the model and lengthens the step's sequences. -> [wanted, vocabulary]
   Tensor forward(const Model& model, Step& step);
-  int threads() const { return pool_.size(); }
+  ThreadPool& pool() { return pool_; }
   const Kernels& kernels() const { return kernels_; }
   Compute compute() const { return compute_; }
 

@@ -1,0 +1,311 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/random.h"
+
+namespace madang {
+namespace {
+
+// A context nobody set and nothing bounds (recurrent models): positions are int32 on the way to kernels.
+constexpr int64_t unbounded = std::numeric_limits<int32_t>::max();
+
+constexpr int most_choices = 128;
+
+int64_t in_pages(int64_t tokens) { return (tokens + kv_block - 1) / kv_block * kv_block; }
+
+// What a sequence of so many tokens holds at most, in whole pages; a window keeps its pages through a chunk.
+int64_t bytes_of(std::span<const StateSpec> specs, KvType type, int64_t chunk, int64_t tokens) {
+  int64_t sum = 0;
+  for (const StateSpec& spec : specs) {
+    if (spec.kind == StateKind::paged)
+      sum += spec.bytes_per_token(type) * in_pages(tokens);
+    else if (spec.kind == StateKind::rolling)
+      sum += spec.bytes_per_token(type) * in_pages(std::min(tokens, spec.window + chunk + kv_block));
+    else
+      sum += spec.bytes_at(type, tokens);
+  }
+  return sum;
+}
+
+// As asked, or as the model was made for; and never more than fits in the memory for states: a sequence that fills
+// it ends because its context is full.
+int64_t context_of(const EngineOptions& options, int64_t max_positions, std::span<const StateSpec> specs) {
+  if (options.context < 0 || options.context > unbounded)
+    throw Error(Kind::usage, say("{} is outside its range", "context"))
+        .expected(fmt::format("0 to {}", unbounded))
+        .found(std::to_string(options.context));
+  int64_t context = options.context > 0 ? options.context
+                    : max_positions > 0 ? std::min(max_positions, unbounded)
+                                        : unbounded;
+  const int64_t memory = options.schedule.memory;
+  if (memory <= 0) return context;
+  auto fits = [&](int64_t tokens) { return bytes_of(specs, options.kv, options.schedule.chunk, tokens) <= memory; };
+  if (fits(context)) return context;
+  int64_t low = 0;  // low fits, context does not
+  while (context - low > 1) (fits((low + context) / 2) ? low : context) = (low + context) / 2;
+  if (low < 2)
+    throw Error(Kind::limit, say("the state of {} tokens does not fit in the memory for states", 2))
+        .expected(fmt::format("<= {} B", memory))
+        .found(fmt::format("{} B", bytes_of(specs, options.kv, options.schedule.chunk, 2)));
+  return low;
+}
+
+bool can_forget(std::span<const StateSpec> specs) {
+  return std::ranges::all_of(
+      specs, [](const StateSpec& s) { return s.kind == StateKind::none || s.kind == StateKind::paged; });
+}
+
+[[noreturn]] void refuse(const char* field, std::string range, int64_t found) {
+  throw Error(Kind::usage, say("{} is outside its range", field))
+      .expected(std::move(range))
+      .found(std::to_string(found));
+}
+
+}  // namespace
+
+uint64_t choice_seed(uint64_t seed, int choice) {
+  return choice == 0 ? seed : Random(~seed, static_cast<uint64_t>(choice)).bits();
+}
+
+Engine::Engine(const Model& model, std::shared_ptr<const Tokenizer> tokenizer, int64_t max_positions,
+               const EngineOptions& options)
+    : model_(model),
+      tokenizer_(std::move(tokenizer)),
+      options_(options),
+      specs_(model.states()),
+      context_(context_of(options, max_positions, specs_)),
+      work_(options.work),
+      cache_(std::max<int64_t>(0, options.cache_bytes)),
+      scheduler_(
+          options.schedule,
+          [this](int64_t tokens) { return bytes_of(specs_, options_.kv, options_.schedule.chunk, tokens); },
+          [this](Id id) { return begin(id); }) {}
+
+Engine::Engine(const Checkpoint& checkpoint, const EngineOptions& options)
+    : Engine(checkpoint.model(), checkpoint.tokenizer(), checkpoint.max_positions(), options) {}
+
+void Engine::check(const Request& request) const {
+  const auto length = static_cast<int64_t>(request.prompt.size());
+  if (length == 0) throw Error(Kind::usage, say("the prompt has no tokens"));
+  for (int32_t id : request.prompt)
+    if (id < 0 || id >= model_.vocabulary())
+      throw Error(Kind::mismatch, say("token id {} lies outside the vocabulary", id))
+          .expected(fmt::format("0 to {}", model_.vocabulary() - 1));
+  if (length >= context_)  // one token of the answer at least
+    throw Error(Kind::limit, say("a prompt of {} tokens does not fit in a context of {}", length, context_))
+        .hint(say("a shorter prompt, or a larger --ctx"));
+  request.sampler.check(model_.vocabulary());
+  if (request.max_tokens < 0) refuse("max_tokens", ">= 0", request.max_tokens);
+  if (request.n < 1 || request.n > most_choices) refuse("n", fmt::format("1 to {}", most_choices), request.n);
+  for (int64_t mark : request.marks)
+    if (mark < 1 || mark > length) refuse("marks", fmt::format("1 to {}", length), mark);
+  if (!request.stops.empty() && !tokenizer_) throw Error(Kind::usage, say("stop texts need a model with a tokenizer"));
+}
+
+int64_t Engine::submit(Request request) {
+  check(request);
+  Sampler sampler(std::move(request.sampler), request.prompt);
+  Sequence sequence{.home = home_,
+                    .tokens = std::move(request.prompt),
+                    .state = {},
+                    .sampler = std::move(sampler),
+                    .stream = {},
+                    .stop = StopFilter(std::move(request.stops)),
+                    .ends = std::move(request.ends),
+                    .max_tokens = request.max_tokens,
+                    .marks = {},
+                    .reuse = request.reuse && options_.cache_bytes > 0,
+                    .usage = {.prompt = 0}};
+  sequence.usage.prompt = static_cast<int64_t>(sequence.tokens.size());
+  if (tokenizer_) sequence.stream.emplace(tokenizer_);
+  if (sequence.reuse && !can_forget(specs_)) {
+    // The last token of the prompt is computed by itself: the same prompt again then begins right before it.
+    sequence.marks = std::move(request.marks);
+    sequence.marks.push_back(sequence.usage.prompt - 1);
+    sequence.marks.push_back(sequence.usage.prompt);
+    std::ranges::sort(sequence.marks);
+  }
+  const int64_t number = next_request_++;
+  add(number, 0, request.n - 1, std::move(sequence));
+  return number;
+}
+
+Engine::Id Engine::add(int64_t request, int choice, int copies, Sequence sequence) {
+  const Id id = next_id_++;
+  const auto known = static_cast<int64_t>(sequence.tokens.size());
+  if (sequence.state.layers.empty())
+    scheduler_.add(id, known, std::min(known + 1, context_), sequence.marks);
+  else
+    scheduler_.add_running(id, known, sequence.state.length, sequence.marks);
+  sequences_.emplace(id, Slot{request, choice, copies, std::move(sequence)});
+  return id;
+}
+
+int64_t Engine::begin(Id id) {
+  Sequence& q = sequences_.at(id).sequence;
+  std::optional<SequenceState> found;
+  if (q.reuse) found = cache_.find(q.tokens, context_);
+  q.state = found ? std::move(*found) : SequenceState(specs_, options_.kv, context_);
+  if (q.usage.answer == 0) q.usage.reused = q.state.length;
+  return q.state.length;
+}
+
+void Engine::cancel(int64_t request) {
+  std::vector<Id> gone;
+  for (const auto& [id, slot] : sequences_)
+    if (slot.request == request) gone.push_back(id);
+  for (Id id : gone) close(id, Finish::cancelled, {});
+}
+
+std::vector<Event> Engine::step() {
+  auto fail = [this](Id id, const char* what) {
+    close(id, Finish::failed, {.reason = say("the step failed: {}", what)});
+  };
+  Scheduler::Plan plan;
+  try {
+    plan = scheduler_.plan();
+  } catch (const std::exception& fault) {  // no memory for the states of those that wait
+    std::vector<Id> waiting;
+    for (const auto& [id, slot] : sequences_)
+      if (!scheduler_.running(id)) waiting.push_back(id);
+    for (Id id : waiting) fail(id, fault.what());
+  }
+  for (Id id : plan.preempted) put_back(id);
+  try {
+    if (!plan.pieces.empty()) run(plan);
+  } catch (const std::exception& fault) {  // none of the states that were in this step can be trusted
+    for (const Scheduler::Piece& piece : plan.pieces)
+      if (sequences_.contains(piece.id)) fail(piece.id, fault.what());
+  }
+  return std::exchange(pending_, {});
+}
+
+void Engine::put_back(Id id) {
+  Sequence& q = sequences_.at(id).sequence;
+  if (q.reuse) cache_.keep(q.tokens, std::move(q.state));
+  q.state = {};
+  ++stats_.preemptions;
+}
+
+void Engine::run(const Scheduler::Plan& plan) {
+  Step step;
+  for (const Scheduler::Piece& piece : plan.pieces) {
+    Sequence& q = sequences_.at(piece.id).sequence;
+    step.add(std::span(q.tokens).subspan(static_cast<size_t>(piece.begin), static_cast<size_t>(piece.count)), &q.state,
+             piece.last ? Step::Want::last : Step::Want::none);
+    stats_.prompt_tokens += std::clamp<int64_t>(q.usage.prompt - piece.begin, 0, piece.count);
+  }
+  const Tensor logits = work_.forward(model_, step);  // [pieces that are last, V]
+  ++stats_.steps;
+  int64_t row = 0;
+  for (const Scheduler::Piece& piece : plan.pieces) {
+    Slot& slot = sequences_.at(piece.id);
+    if (std::ranges::binary_search(slot.sequence.marks, slot.sequence.state.length))
+      cache_.keep(slot.sequence.tokens, slot.sequence.state.fork());
+    if (!piece.last) continue;
+    const std::span<const float> mine(logits.row(row++), static_cast<size_t>(logits.cols()));
+    std::vector<Id> all{piece.id};
+    for (int choice = 1, copies = std::exchange(slot.copies, 0); choice <= copies; ++choice) {
+      Sequence copy = slot.sequence.fork();
+      copy.sampler.reseed(choice_seed(copy.sampler.options().seed, choice));
+      all.push_back(add(slot.request, choice, 0, std::move(copy)));
+    }
+    for (Id id : all) advance(id, mine);
+  }
+}
+
+void Engine::advance(Id id, std::span<const float> logits) {
+  Slot& slot = sequences_.at(id);
+  Sequence& q = slot.sequence;
+  if (on_logits) on_logits(slot.request, slot.choice, logits);
+  std::optional<Sampled> sampled = q.sampler.sample(logits);
+  if (!sampled) return close(id, Finish::failed, {.reason = say("the model's logits are not numbers")});
+  Event event{.token = sampled->id};
+  q.tokens.push_back(sampled->id);
+  ++q.usage.answer, ++stats_.answer_tokens;
+  const bool ended = std::ranges::find(q.ends, sampled->id) != q.ends.end();
+  if (!ended) event.text = q.push(sampled->id);
+  if (q.sampler.options().logprobs) event.logprobs = std::move(sampled);
+  const Finish finish = ended                                               ? Finish::end
+                        : q.stop.found()                                    ? Finish::stop
+                        : q.usage.answer == q.max_tokens                    ? Finish::length
+                        : static_cast<int64_t>(q.tokens.size()) >= context_ ? Finish::context
+                                                                            : Finish::none;
+  if (finish != Finish::none) return close(id, finish, std::move(event));
+  event.request = slot.request, event.choice = slot.choice, event.usage = q.usage;
+  scheduler_.grow(id);
+  pending_.push_back(std::move(event));
+}
+
+void Engine::close(Id id, Finish finish, Event event) {
+  Slot& slot = sequences_.at(id);
+  Sequence& q = slot.sequence;
+  event.text += q.flush();
+  if (q.stop.found() && finish != Finish::failed && finish != Finish::cancelled) finish = Finish::stop;
+  event.request = slot.request, event.choice = slot.choice, event.finish = finish, event.usage = q.usage;
+  for (int copy = 0; copy <= slot.copies; ++copy) {  // choices that never began end with the first
+    pending_.push_back(event);
+    event.choice = slot.choice + copy + 1;
+  }
+  if (q.reuse && finish != Finish::failed && !q.state.layers.empty()) cache_.keep(q.tokens, std::move(q.state));
+  scheduler_.remove(id);
+  sequences_.erase(id);
+}
+
+Engine::Id Engine::find(int64_t request, int choice) const {
+  for (const auto& [id, slot] : sequences_)
+    if (slot.request == request && slot.choice == choice) return id;
+  throw Error(Kind::missing, say("choice {} of request {} is not running", choice, request));
+}
+
+Mark Engine::mark(int64_t request, int choice) const {
+  return std::make_shared<const Sequence>(sequences_.at(find(request, choice)).sequence.fork());
+}
+
+void Engine::check(const Mark& mark) const {
+  if (!mark || mark->home != home_) throw Error(Kind::usage, say("the mark belongs to another engine"));
+}
+
+void Engine::restore(int64_t request, int choice, const Mark& mark) {
+  check(mark);
+  const Id id = find(request, choice);
+  Sequence& q = sequences_.at(id).sequence;
+  q = mark->fork();
+  const auto known = static_cast<int64_t>(q.tokens.size());
+  if (!q.state.layers.empty()) return scheduler_.rewind(id, known, q.state.length);
+  scheduler_.remove(id);  // marked while it waited: it waits again
+  scheduler_.add(id, known, std::min(known + 1, context_), q.marks);
+}
+
+int64_t Engine::resume(const Mark& mark, std::optional<uint64_t> seed) {
+  check(mark);
+  Sequence copy = mark->fork();
+  if (seed) copy.sampler.reseed(*seed);
+  const int64_t number = next_request_++;
+  add(number, 0, 0, std::move(copy));
+  return number;
+}
+
+const EngineStats& Engine::stats() {
+  stats_.cache = cache_.stats();
+  return stats_;
+}
+
+std::string generate(Engine& engine, Request request, const std::function<bool(const Event&)>& on_event) {
+  int open = request.n;
+  const int64_t number = engine.submit(std::move(request));
+  std::string text;
+  while (open > 0)
+    for (const Event& event : engine.step()) {
+      if (on_event && !on_event(event)) engine.cancel(number);
+      if (event.request != number) continue;
+      if (event.finish == Finish::failed) throw Error(Kind::internal, event.reason);
+      if (event.choice == 0) text += event.text;
+      if (event.finish != Finish::none) --open;
+    }
+  return text;
+}
+
+}  // namespace madang
