@@ -28,6 +28,13 @@ inline bool count_elements(std::span<const int64_t> shape, int64_t& n) {
   return true;
 }
 
+/// "[64, 256]"
+inline std::string shape_text(std::span<const int64_t> shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
 /// A name out of a file, quoted, with control characters escaped and broken UTF-8 replaced, cut at 120 bytes: what a
 /// file says must not reach a terminal raw.
 inline std::string shown(std::string_view name) {

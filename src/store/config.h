@@ -4,7 +4,7 @@
 //
 // Always there for transformers: model_type, vocab_size, hidden_size, num_hidden_layers, num_attention_heads,
 // num_key_value_heads, head_dim, intermediate_size, max_position_embeddings, rms_norm_eps (where the architecture has
-// RMSNorm), tie_word_embeddings, layer_types, rope_parameters, dtype. For Mamba: hidden_size, intermediate_size
+// RMSNorm), tie_word_embeddings, layer_types, rope_parameters. For Mamba: hidden_size, intermediate_size
 // (inner), state_size, conv_kernel, time_step_rank, layer_norm_epsilon. Keys that are null in the file are absent here.
 // Keys of our own:
 //   rms_norm_offset  what is added to stored norm weights: 1 for Gemma repositories, 0 for GGUF (stored plus one)

@@ -120,7 +120,7 @@ Json one_rope(Json rope, const Json& outer, const std::string& where) {
   if (std::find(std::begin(rope_types), std::end(rope_types), type) == std::end(rope_types))
     throw Error(Kind::unsupported, say("madang does not know the rope type {}", shown(type)))
         .at(where)
-        .expected(fmt::format("{}", fmt::join(rope_types, ", ")));
+        .expected("default, linear, dynamic, yarn, llama3, longrope");
   rope["rope_type"] = type;
   for (const char* key : {"rope_theta", "partial_rotary_factor", "original_max_position_embeddings"})
     if (!rope.contains(key) && outer.contains(key)) rope[key] = outer.at(key);
@@ -179,7 +179,8 @@ Json normalised(const Json& given, const std::string& where) {
   if (!keys.contains("model_type") || !keys.at("model_type").is_string())
     throw Error(Kind::missing, say("the configuration has no {}", "model_type")).at(where);
   for (const Renamed& r : renamed) move_key(keys, r.older, r.key);
-  for (auto& [key, value] : defaults_of(keys.at("model_type").get<std::string>()).items())
+  const Json defaults = defaults_of(keys.at("model_type").get<std::string>());
+  for (const auto& [key, value] : defaults.items())
     if (!keys.contains(key)) keys[key] = value;  // a null in the file is an answer too: none
   drop_nulls(keys);
   if (!keys.contains("source_format")) keys["source_format"] = "hugging_face";

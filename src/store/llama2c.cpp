@@ -98,7 +98,7 @@ class Llama2c : public Source {
     if (!count_elements(shape, n) || static_cast<uint64_t>(n) > (bytes.size() - at_) / 4)
       throw Error(Kind::format, say("tensor {} ends past the end of the file", shown(name)))
           .at(fmt::format("{}, byte {}", path(), at_))
-          .found(fmt::format("[{}]", fmt::join(shape, ", ")));
+          .found(shape_text(shape));
     const size_t size = static_cast<size_t>(n) * 4;
     add({std::move(name), &f32_format, DType::f32, std::move(shape), bytes.subspan(at_, size), file_, file_});
     at_ += size;

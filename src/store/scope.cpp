@@ -65,7 +65,7 @@ struct Scope::State {
     if (found.parts.empty())
       throw Error(Kind::missing, say("there is no tensor {}", shown(name)))
           .at(source->path())
-          .expected(fmt::format("{} [{}]", found.tried.empty() ? name : found.tried, fmt::join(shape, ", ")));
+          .expected(fmt::format("{} {}", found.tried.empty() ? name : found.tried, shape_text(shape)));
     for (const StoredTensor* part : found.parts) used.insert(part->name);
     StoredTensor t = found.rule && found.rule->make ? found.rule->make({found.parts, *found.rule, config, found.pieces})
                                                     : *found.parts[0];
@@ -77,7 +77,7 @@ struct Scope::State {
     if (significant(shape) != significant(t.shape))
       throw Error(Kind::mismatch, say("tensor {} has the wrong shape", shown(name)))
           .at(place(*found.parts[0]))
-          .expected(fmt::format("[{}]", fmt::join(shape, ", ")))
+          .expected(shape_text(shape))
           .found(t.shape_text());
     if (!t.format)
       throw Error(Kind::unsupported, say("tensor {} has a type that is no weight", shown(name)))

@@ -21,12 +21,12 @@ int64_t StoredTensor::numel() const {
 
 std::string_view StoredTensor::type_name() const { return format ? format->name : std::string_view(name_of(dtype)); }
 
-std::string StoredTensor::shape_text() const { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+std::string StoredTensor::shape_text() const { return madang::shape_text(shape); }
 
 Source::Source(std::string path) : path_(std::move(path)) {
   std::error_code ignored;
   folder_ = fs::is_directory(path_, ignored) ? path_ : fs::path(path_).parent_path().string();
-  if (folder_.empty()) folder_ = ".";
+  if (folder_.empty()) folder_.assign(1, '.');
 }
 
 void Source::add(StoredTensor tensor) {

@@ -1,7 +1,4 @@
 // Hundreds of bad weight files and configurations: damage.h says what and what must come of it.
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <optional>
 
 #include "base/error.h"
@@ -11,25 +8,7 @@
 #include "store/damage.h"
 #include "support.h"
 
-namespace {
-std::atomic<size_t> largest{0};
-}
-
-// Replaced for the whole program, so that a reader that trusts a length is caught before memory runs out.
-void* operator new(std::size_t size) {
-  size_t seen = largest.load();
-  while (size > seen && !largest.compare_exchange_weak(seen, size)) {
-  }
-  if (void* p = std::malloc(size ? size : 1)) return p;
-  throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-
 namespace madang::test {
-
-size_t largest_allocation() { return largest.exchange(0); }
-
 namespace {
 
 /// Opens a file and takes all it offers, as a model would. What became of it: `any` if nothing was refused.
@@ -39,7 +18,8 @@ Fate refused(const std::string& path, std::string& why) {
     source = open_source(path);
     volatile uint8_t sum = 0;
     for (const StoredTensor& t : source->tensors())
-      for (size_t i = 0; i < t.bytes.size(); i += 64) sum = static_cast<uint8_t>(sum + t.bytes[i]);  // the bytes are there
+      for (size_t i = 0; i < t.bytes.size(); i += 64)
+        sum = static_cast<uint8_t>(sum + t.bytes[i]);  // the bytes are there
     ask_all(source, source->config());
     return Fate::any;
   } catch (const Error& error) {  // anything else fails the test
@@ -53,7 +33,8 @@ Fate config_refused(const std::string& path, std::string& why) {
   std::optional<Config> c;
   try {
     c = read_config(path);
-    for (const char* key : {"hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "intermediate_size"})
+    for (const char* key :
+         {"hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "intermediate_size"})
       c->integer(key);
     return Fate::any;
   } catch (const Error& error) {

@@ -82,8 +82,8 @@ void bad_gguf_counts(std::vector<BadFile>& all) {
 void bad_gguf_configs(std::vector<BadFile>& all) {
   all.push_back({"no architecture", GgufFile().tensor("token_embd.weight", {4}, counted(4)).bytes(), Fate::unused});
   all.push_back({"architecture as a number", GgufFile().key("general.architecture", 5u).bytes(), Fate::unused});
-  all.push_back(
-      {"architecture that draws on the terminal", GgufFile().key("general.architecture", "\x1b[31m\xFF").bytes(), Fate::unused});
+  all.push_back({"architecture that draws on the terminal",
+                 GgufFile().key("general.architecture", "\x1b[31m\xFF").bytes(), Fate::unused});
   for (const char* name :
        {"block_count", "embedding_length", "attention.head_count", "attention.head_count_kv", "feed_forward_length"}) {
     GgufFile f = tiny_llama_gguf();

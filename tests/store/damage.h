@@ -7,9 +7,9 @@
 namespace madang::test {
 
 enum class Fate {
-  unread,   ///< opening it must fail
-  unused,   ///< it may open; using it as a model must fail
-  any,      ///< any answer is right
+  unread,  ///< opening it must fail
+  unused,  ///< it may open; using it as a model must fail
+  any,     ///< any answer is right
 };
 
 struct BadFile {
