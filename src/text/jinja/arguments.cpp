@@ -46,7 +46,7 @@ Value invoke(Runtime& rt, const Row& row, const Value& self, Arguments arguments
     auto found = std::find(p.names.begin(), p.names.end(), name);
     auto i = static_cast<size_t>(found - p.names.begin());
     if (found != p.names.end() && !p.positional_only) {
-      if (call.has(i)) refuse(say("{} is given the argument '{}' twice", row.name, name));
+      if (call.has(i)) refuse(say("the argument '{}' is given twice", name));
       call.given[i] = std::move(value);
     } else if (p.takes_more) {
       call.others.keyword.emplace_back(name, std::move(value));

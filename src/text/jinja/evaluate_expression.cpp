@@ -163,7 +163,7 @@ Arguments Evaluator::arguments(const CallArguments& a, const FramePtr& frame) {
   for (auto& [key, value] : more.dict()->entries) {
     if (!key.string()) refuse(say("the names of arguments must be texts"));
     for (auto& [other, ignored] : out.keyword)
-      if (other == text_of(key)) refuse(say("{} is given the argument '{}' twice", "a call", other));
+      if (other == text_of(key)) refuse(say("the argument '{}' is given twice", other));
     rt_.budget.charge(1 + out.keyword.size() / 8);
     out.keyword.emplace_back(text_of(key), value);
   }

@@ -195,7 +195,7 @@ Value unique(Call& c) {
 Value sum(Call& c) {
   AttributePath path(c.rt, c.or_else(0, None{}));
   Value total = c.or_else(1, 0);
-  if (total.string()) refuse(say("texts cannot be summed; join them"));
+  if (total.string()) refuse(say("texts cannot be summed, only joined"));
   auto items = iterate(c.rt, c.self);
   while (auto item = items->next(c.rt)) total = binary(c.rt, Operator::add, total, path.of(c.rt, *item));
   return total;

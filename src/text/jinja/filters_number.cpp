@@ -76,7 +76,7 @@ std::optional<double> parse_float(const Value& v) {
 Value int_filter(Call& c) {
   require_defined(c.self);
   Value otherwise = c.or_else(0, 0);
-  int64_t base = c.has(1) ? to_index(c[1], "a base") : 10;
+  int64_t base = c.has(1) ? to_index(c[1]) : 10;
   if (c.self.is_int()) return make_integer(big_of(c.self));
   if (auto* d = c.self.as<double>()) return std::isnan(*d) ? otherwise : truncated(*d);
   if (!c.self.string()) return otherwise;
@@ -115,7 +115,7 @@ Value rounded_integer(Runtime& rt, const Value& v, int64_t digits) {
 
 Value round_filter(Call& c) {
   require_defined(c.self);
-  int64_t digits = c.has(0) ? to_index(c[0], "a precision") : 0;
+  int64_t digits = c.has(0) ? to_index(c[0]) : 0;
   std::string way = c.has(1) ? str_of(c.rt, c[1]) : "common";
   if (way != "common" && way != "ceil" && way != "floor") refuse(say("numbers are rounded by common, ceil or floor"));
   if (!c.self.is_number()) refuse(say("a number is needed here, not a value of type '{}'", type_name(c.self)));

@@ -70,7 +70,7 @@ Value join(Call& c) {
 }
 
 Value batch(Call& c) {
-  int64_t size = to_index(c[0], "a count");
+  int64_t size = to_index(c[0]);
   Value fill = c.or_else(1, None{});
   auto next = [size, fill, items = iterate(c.rt, c.self), kept = Values(),
                done = false](Runtime& rt) mutable -> std::optional<Value> {
@@ -94,7 +94,7 @@ Value batch(Call& c) {
 }
 
 Value slice_filter(Call& c) {
-  int64_t slices = to_index(c[0], "a count");
+  int64_t slices = to_index(c[0]);
   Value fill = c.or_else(1, None{});
   auto next = [slices, fill, source = c.self, all = std::optional<Values>(),
                number = int64_t{0}](Runtime& rt) mutable -> std::optional<Value> {

@@ -32,7 +32,7 @@ Value trim(Call& c) { return method(c, "strip", {c.or_else(0, None{})}); }
 
 Value replace_filter(Call& c) {
   std::string s = str_of(c.rt, c.self), old = str_of(c.rt, c[0]), fresh = str_of(c.rt, c[1]);
-  int64_t most = c.has(2) && !c[2].is_none() ? to_index(c[2], "a count") : -1;
+  int64_t most = c.has(2) && !c[2].is_none() ? to_index(c[2]) : -1;
   return replace(c.rt, s, old, fresh, most < 0 ? unlimited : static_cast<size_t>(most));
 }
 
@@ -62,7 +62,7 @@ Value title_filter(Call& c) {
 Value indent(Call& c) {
   std::string_view s = needed_text(c.self);
   bool by_text = c.has(0) && c[0].string();
-  int64_t width = by_text ? 0 : c.has(0) ? to_index(c[0], "a width") : 4;
+  int64_t width = by_text ? 0 : c.has(0) ? to_index(c[0]) : 4;
   if (width > 0) c.rt.budget.charge_text(static_cast<size_t>(width));
   std::string indention = by_text ? text_of(c[0]) : std::string(static_cast<size_t>(std::max<int64_t>(0, width)), ' ');
   bool first = c.flag(1), blank = c.flag(2);
@@ -81,9 +81,9 @@ Value indent(Call& c) {
 Value truncate(Call& c) {
   if (c.self.undefined()) return c.self;
   needed_text(c.self);
-  int64_t most = c.has(0) ? to_index(c[0], "a length") : 255;
+  int64_t most = c.has(0) ? to_index(c[0]) : 255;
   std::string end = c.has(2) ? std::string(needed_text(c[2])) : "...";
-  int64_t leeway = c.has(3) && !c[3].is_none() ? to_index(c[3], "a length") : 5;
+  int64_t leeway = c.has(3) && !c[3].is_none() ? to_index(c[3]) : 5;
   auto end_size = static_cast<int64_t>(character_count(std::string_view(end)));
   if (most < end_size || leeway < 0) refuse(say("a length of {} is too small", most));
   auto& s = *c.self.string();
@@ -108,7 +108,7 @@ Value wordcount(Call& c) {
 }
 
 Value wordwrap(Call& c) {
-  int64_t width = c.has(0) ? to_index(c[0], "a width") : 79;
+  int64_t width = c.has(0) ? to_index(c[0]) : 79;
   if (width <= 0) refuse(say("a width of {} is too small", width));
   std::string joiner = c.has(2) && !c[2].is_none() ? std::string(needed_text(c[2])) : "\n";
   std::string out;
@@ -144,7 +144,7 @@ Value tojson(Call& c) {
   if (c.has(1) && c[1].string()) {
     form.indent = text_of(c[1]);
   } else if (c.has(1) && !c[1].is_none()) {
-    int64_t width = std::max<int64_t>(0, to_index(c[1], "a width"));
+    int64_t width = std::max<int64_t>(0, to_index(c[1]));
     c.rt.budget.charge_text(static_cast<size_t>(width));
     form.indent = std::string(static_cast<size_t>(width), ' ');
   }

@@ -67,9 +67,8 @@ Spec parse_spec(std::string_view text) {
 
 // The character of a code point given as an integer: %c, {:c}.
 char32_t character_of(const Value& v) {
-  int64_t code = to_index(v, "a character code");
-  if (code < 0 || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
-    refuse(say("{} is too large", "a character code"));
+  int64_t code = to_index(v);
+  if (code < 0 || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) refuse(say("not a character code: {}", code));
   return static_cast<char32_t>(code);
 }
 
@@ -366,7 +365,7 @@ class PercentForm {
   size_t star_or_number(std::string_view form, size_t& at, bool& left) {
     if (at >= form.size() || form[at] != '*') return read_number(form, at);
     ++at;
-    int64_t n = to_index(next(), "a width");
+    int64_t n = to_index(next());
     if (std::abs(n) > 1'000'000) throw Error(Kind::limit, say("a width in a format is larger than {}", 1'000'000));
     left |= n < 0;
     return static_cast<size_t>(std::abs(n));

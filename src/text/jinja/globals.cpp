@@ -53,9 +53,9 @@ Value make_namespace(Call& c) {
 
 Value range(Call& c) {
   auto number = [&](size_t i) {
-    int64_t n = to_index(c[i], "a part of a range");
+    int64_t n = to_index(c[i]);
     constexpr int64_t most = int64_t{1} << 40;  // so that no sum of start and steps can wrap
-    if (n > most || n < -most) throw Error(Kind::limit, say("{} is too large", "a part of a range"));
+    if (n > most || n < -most) throw Error(Kind::limit, say("a number is too large here: {}", n));
     return n;
   };
   if (!c.has(1)) return make_object(std::make_shared<Range>(0, number(0), 1));
@@ -71,7 +71,8 @@ Value cycler(Call& c) {
 
 Value joiner(Call& c) { return make_object(std::make_shared<Joiner>(c.or_else(0, ", "))); }
 
-Value raise_exception(Call& c) { throw Error(Kind::refused, say("{}", str_of(c.rt, c[0]))); }
+// The words are the template's own, and stay untranslated.
+Value raise_exception(Call& c) { throw Error(Kind::refused, Text{"{}", {str_of(c.rt, c[0])}}); }
 
 std::tm broken_down(const RenderOptions& options) {
   std::tm time{};

@@ -17,7 +17,7 @@ Value sequence_index(Call& c) {
   auto& items = c.self.sequence()->items;
   auto size = static_cast<int64_t>(items.size());
   auto place = [&](size_t i, int64_t otherwise) {
-    int64_t n = c.has(i) ? to_index(c[i], "a position") : otherwise;
+    int64_t n = c.has(i) ? to_index(c[i]) : otherwise;
     return n < 0 ? std::max<int64_t>(0, n + size) : std::min(n, size);
   };
   for (int64_t i = place(1, 0), end = place(2, size); i < end; ++i)

@@ -23,7 +23,7 @@ std::string_view text(const Call& c, size_t i) {
 }
 
 size_t at_most(const Call& c, size_t i) {  // a count whose negative values mean all
-  int64_t n = c.has(i) ? to_index(c[i], "a count") : -1;
+  int64_t n = c.has(i) ? to_index(c[i]) : -1;
   return n < 0 ? unlimited : static_cast<size_t>(n);
 }
 
@@ -50,7 +50,7 @@ Value stripped(Call& c) {
 
 template <Side text_at>
 Value padded(Call& c) {
-  int64_t width = std::max<int64_t>(0, to_index(c[0], "a width"));
+  int64_t width = std::max<int64_t>(0, to_index(c[0]));
   std::string_view fill = c.has(1) ? text(c, 1) : " ";
   if (character_count(fill) != 1) refuse(say("the fill must be one character"));
   return pad(c.rt, self(c), static_cast<size_t>(width), fill, text_at);
@@ -105,7 +105,7 @@ Window window(const Call& c) {
   auto size = static_cast<int64_t>(character_count(s));
   auto place = [&](size_t i, int64_t otherwise) {
     if (!c.has(i) || c[i].is_none()) return otherwise;
-    int64_t n = to_index(c[i], "a position");
+    int64_t n = to_index(c[i]);
     return n < 0 ? std::max<int64_t>(0, n + size) : n;
   };
   int64_t from = place(1, 0), to = std::min(place(2, size), size);
@@ -207,7 +207,7 @@ Value without(Call& c) {
 }
 
 Value expand_tabs(Call& c) {
-  int64_t every = c.has(0) ? to_index(c[0], "a width") : 8;
+  int64_t every = c.has(0) ? to_index(c[0]) : 8;
   std::string out;
   int64_t column = 0;
   for (char ch : self(c)) {
@@ -221,7 +221,7 @@ Value expand_tabs(Call& c) {
 }
 
 Value zfill(Call& c) {
-  int64_t width = std::max<int64_t>(0, to_index(c[0], "a width"));
+  int64_t width = std::max<int64_t>(0, to_index(c[0]));
   auto s = self(c);
   std::string sign(s.substr(0, s.starts_with("+") || s.starts_with("-") ? 1 : 0));
   size_t rest = static_cast<size_t>(width) > sign.size() ? static_cast<size_t>(width) - sign.size() : 0;
@@ -238,9 +238,7 @@ Value format_map(Call& c) {
   return brace_format(c.rt, *c.self.string(), by_name);
 }
 
-Value unsupported(Call& c) {
-  throw Error(Kind::unsupported, say("the method '{}' is not supported", c.given.empty() ? "encode" : "translate"));
-}
+Value unsupported(Call&) { throw Error(Kind::unsupported, say("this method of texts is not supported")); }
 
 constexpr Row rows[] = {
     {"capitalize", "/", changed<capitalize>},

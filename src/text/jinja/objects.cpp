@@ -47,7 +47,7 @@ Value Range::attribute(Runtime&, std::string_view name) {
 
 std::optional<Value> Range::item(Runtime&, const Value& key) {
   if (!key.is_int() || key.as<Value::Big>()) return {};
-  int64_t i = to_index(key, "");
+  int64_t i = to_index(key);
   if (i < 0) i += static_cast<int64_t>(count);
   if (i < 0 || i >= static_cast<int64_t>(count)) return {};
   return at(static_cast<size_t>(i));

@@ -218,10 +218,10 @@ Value truncated(double d) {
   return make_integer(mpz_class(d));
 }
 
-int64_t to_index(const Value& v, std::string_view what) {
+int64_t to_index(const Value& v) {
   require_defined(v);
-  if (!v.is_int()) refuse(say("{} must be an integer, not a value of type '{}'", what, type_name(v)));
-  if (v.as<Value::Big>()) refuse(say("{} is too large", what));
+  if (!v.is_int()) refuse(say("an integer is needed here, not a value of type '{}'", type_name(v)));
+  if (v.as<Value::Big>()) refuse(say("a number is too large here: {}", digits_of(v)));
   return v.is_bool() ? v.is_true() : *v.as<int64_t>();
 }
 
@@ -302,7 +302,7 @@ std::optional<Value> plain_item(Runtime& rt, const Value& v, const Value& key) {
   if (auto* o = v.object()) return o->item(rt, key);
   if ((!v.string() && !v.sequence()) || !key.is_int() || key.as<Value::Big>()) return {};
   auto size = static_cast<int64_t>(*length(rt, v));
-  int64_t i = to_index(key, "");
+  int64_t i = to_index(key);
   if (i < 0) i += size;
   if (i < 0 || i >= size) return {};
   if (auto* s = v.sequence()) return s->items[static_cast<size_t>(i)];
@@ -357,7 +357,7 @@ Bounds adjusted(const Value& start, const Value& stop, const Value& step, int64_
   auto part = [](const Value& v, int64_t otherwise) {
     if (v.is_none()) return otherwise;
     if (auto* big = v.as<Value::Big>()) return **big < 0 ? INT64_MIN : INT64_MAX;
-    return to_index(v, "a part of a slice");
+    return to_index(v);
   };
   Bounds b{0, 0, part(step, 1), 0};
   if (b.step == 0) refuse(say("the step of a slice is zero"));

@@ -31,8 +31,8 @@ Value slice(Runtime& rt, const Value& v, const Value& start, const Value& stop, 
 Value soft_string(Runtime& rt, const Value& v);
 Value to_markup(Runtime& rt, const Value& v);  // escape(v)
 
-/// A value that must be an integer in int64's range, for indices, widths, counts. `what` is named in the refusal.
-int64_t to_index(const Value& v, std::string_view what);
+/// A value that must be an integer in int64's range, for indices, widths, counts.
+int64_t to_index(const Value& v);
 double to_double(const Value& number);
 Value truncated(double d);  // int(d); throws for inf and nan
 

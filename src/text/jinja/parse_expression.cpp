@@ -428,7 +428,7 @@ std::unique_ptr<CallArguments> ExpressionParser::arguments() {
       std::string key = in_.take().text;
       in_.take();
       for (auto& [other, value] : a->keyword)
-        if (other == key) in_.fail(say("{} is given the argument '{}' twice", "a call", key), line);
+        if (other == key) in_.fail(say("the argument '{}' is given twice", key), line);
       a->keyword.emplace_back(std::move(key), expression());
     } else {
       ensure(!a->star && !a->star_star && a->keyword.empty());

@@ -37,9 +37,8 @@ void TokenReader::expect_op(std::string_view symbol) {
 void TokenReader::expect_name(std::string_view word) {
   if (!skip_name(word)) unexpected();
 }
-void TokenReader::expect(Type type, std::string_view what) {
-  if (at(Type::end)) unexpected();
-  if (!at(type)) fail(say("expected {}, found '{}'", what, now().text));
+void TokenReader::expect(Type type) {
+  if (!at(type)) unexpected();
   take();
 }
 Token TokenReader::expect_any_name() {
@@ -75,12 +74,12 @@ class StatementParser {
         output(all);
         continue;
       }
-      in_.expect(Type::block_begin, "a tag");
+      in_.expect(Type::block_begin);
       if (std::any_of(closing.begin(), closing.end(), [&](auto word) { return in_.at_name(word); })) return all;
       all.push_back(statement());
-      in_.expect(Type::block_end, "the end of the tag");
+      in_.expect(Type::block_end);
     }
-    if (closing.size()) in_.fail(say("the template ends inside a block; '{}' is missing", *closing.begin()));
+    if (closing.size()) in_.fail(say("the template ends inside a block: '{}' is missing", *closing.begin()));
     return all;
   }
 
@@ -108,7 +107,7 @@ class StatementParser {
       return;
     }
     values.push_back(expressions_.tuple());
-    in_.expect(Type::variable_end, "the end of the expression");
+    in_.expect(Type::variable_end);
   }
 
   StatementPtr statement() {
@@ -148,7 +147,7 @@ class StatementParser {
   // The body of the tag being read: its end, then everything up to a closing tag.
   Body enclosed(Words closing) {
     in_.skip_op(":");
-    in_.expect(Type::block_end, "the end of the tag");
+    in_.expect(Type::block_end);
     return body(closing);
   }
   Body enclosed_until(std::string_view closing) {

@@ -25,7 +25,7 @@ class TokenReader {
   bool skip_name(std::string_view word);
   void expect_op(std::string_view symbol);
   void expect_name(std::string_view word);
-  void expect(Token::Type type, std::string_view what);
+  void expect(Token::Type type);
   Token expect_any_name();
   [[noreturn]] void fail(Text what, int line = 0, Kind kind = Kind::format) const;
   [[noreturn]] void unexpected() const;
