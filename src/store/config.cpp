@@ -39,7 +39,7 @@ constexpr std::string_view positive_reals[] = {"rms_norm_eps", "layer_norm_epsil
 
 void check_ranges(const Config& c) {
   for (const Range& r : ranges)
-    if (c.has(r.key)) {
+    if (c.has(r.key) && !c.keys().at(r.key).is_array()) {  // a list has one number a layer: integer() refuses it
       const int64_t n = c.integer(r.key);
       if (n < r.least || n > r.most) refuse(r.key, c.where(), fmt::format("{} .. {}", r.least, r.most), n);
     }

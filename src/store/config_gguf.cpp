@@ -61,7 +61,9 @@ void copy(const Gguf& g, const std::string& prefix, std::span<const Row> table, 
   for (const Row& row : table) {
     const std::string name = prefix + row.metadata;
     if (!g.has(name)) continue;
-    if (row.whole) {
+    if (g.value(name)->type == GgufType::array) {  // one number a layer: whoever wants a single one says so
+      keys[row.key] = g.integers(name);
+    } else if (row.whole) {
       if (const int64_t n = g.integer(name)) keys[row.key] = n;
     } else if (const double x = g.real(name); x != 0) {
       keys[row.key] = x;

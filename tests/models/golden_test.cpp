@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <set>
 
+#include "base/error.h"
 #include "engine/checkpoint.h"
 #include "store/safetensors.h"
 #include "support.h"
