@@ -11,7 +11,7 @@ namespace {
 
 // The value with every dict in the order of its keys, which pprint prints by.
 Value ordered(Runtime& rt, const Value& v) {
-  rt.budget.charge();
+  rt.budget.charge(8);  // everything is made anew
   if (auto* s = v.sequence()) {
     Values items;
     for (auto& item : s->items) items.push_back(ordered(rt, item));

@@ -27,7 +27,7 @@ struct TextIterator final : Iterator {
     auto& s = *whole.string();
     if (at >= s.bytes.size()) return {};
     size_t size = character_size(s.bytes[at]);
-    rt.budget.charge();
+    rt.budget.charge(4);  // a text of its own is some 80 bytes
     Value c(s.bytes.substr(at, size), s.markup);
     at += size;
     return c;
