@@ -92,7 +92,8 @@ ExprPtr ExpressionParser::comparison() {
 
 namespace {
 
-const Operator* operator_of(const Token& token, std::initializer_list<std::pair<std::string_view, Operator>> symbols) {
+template <size_t N>
+const Operator* operator_of(const Token& token, const std::pair<std::string_view, Operator> (&symbols)[N]) {
   for (auto& [symbol, op] : symbols)
     if (token.is_op(symbol)) return &op;
   return nullptr;
@@ -101,8 +102,7 @@ const Operator* operator_of(const Token& token, std::initializer_list<std::pair<
 }  // namespace
 
 ExprPtr ExpressionParser::sum() {
-  static constexpr std::initializer_list<std::pair<std::string_view, Operator>> symbols = {{"+", Operator::add},
-                                                                                           {"-", Operator::sub}};
+  static constexpr std::pair<std::string_view, Operator> symbols[] = {{"+", Operator::add}, {"-", Operator::sub}};
   int line = in_.now().line;
   auto left = concatenation();
   while (auto* op = operator_of(in_.now(), symbols)) {
@@ -121,7 +121,7 @@ ExprPtr ExpressionParser::concatenation() {
 }
 
 ExprPtr ExpressionParser::product() {
-  static constexpr std::initializer_list<std::pair<std::string_view, Operator>> symbols = {
+  static constexpr std::pair<std::string_view, Operator> symbols[] = {
       {"*", Operator::mul}, {"/", Operator::div}, {"//", Operator::floordiv}, {"%", Operator::mod}};
   int line = in_.now().line;
   auto left = power();
