@@ -36,6 +36,7 @@ struct Emulated {
   static F load_n(const float* p, int64_t n) { return each([&](int i) { return i < n ? p[i] : 0.0f; }); }
   static F load_half(const uint16_t* p) { return each([&](int i) { return float_of_half(p[i]); }); }
   static F load_bf16(const uint16_t* p) { return each([&](int i) { return float_of_bf16(p[i]); }); }
+  static float half(uint16_t h) { return float_of_half(h); }
   static F load_i8(const int8_t* p) { return each([&](int i) { return static_cast<float>(p[i]); }); }
   static void store(float* p, F x) { std::memcpy(p, x.v, sizeof x.v); }
   static void store_n(float* p, F x, int64_t n) { std::memcpy(p, x.v, static_cast<size_t>(n) * 4); }
@@ -79,6 +80,8 @@ struct Emulated {
     }
     return y;
   }
+  /// The same for a without negative values and pair sums within 16 bits (codes up to 127).
+  static I dot_unsigned(B a, B b) { return dot(a, b); }
   static F to_float(I x) { return each([&](int i) { return static_cast<float>(x.v[i]); }); }
   /// Four times eight whole floats within -127 .. 127 as 32 bytes.
   static B pack(F a, F b, F c, F d) {

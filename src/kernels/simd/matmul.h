@@ -62,54 +62,69 @@ void matmul_exact(const Weight& w, const float* x, int64_t n, int64_t begin, int
 
 // ---- fast: int8 activations
 
-template <class V, int R>
-void fast_tile(const UnpackedRow* w, const Format& format, const int8_t* x, const float* x_scale, const float* x_sum, int64_t cols, float* y) {
+// R rows by T tokens. Formats with minimums have codes that are never negative: their products need no signs.
+template <class V, int R, int T, bool halves, bool minimums>
+void fast_tile(const UnpackedRow* w, const Int8Rows& x, int64_t t0, const float* x_sum, float* y, int64_t y_stride) {
   using F = typename V::F;
-  F acc[R], low[R];
-  for (int r = 0; r < R; ++r) acc[r] = V::zero(), low[r] = V::zero();
-  const bool halves = format.group == 16;
-  for (int64_t g = 0; g < cols / 32; ++g) {
-    const auto xs = V::load_bytes(x + g * 32);
+  const int64_t cols = x.cols, groups = cols / 32;
+  F acc[R][T];
+  for (auto& row : acc) for (F& a : row) a = V::zero();
+  for (int64_t g = 0; g < groups; ++g)
+    for (int t = 0; t < T; ++t) {
+      const auto xs = V::load_bytes(x.code + (t0 + t) * cols + g * 32);
+      const float x_scale = x.scale[(t0 + t) * groups + g];
+      for (int r = 0; r < R; ++r) {
+        const auto ws = V::load_bytes(w[r].code + g * 32);
+        const F sums = V::to_float(minimums ? V::dot_unsigned(ws, xs) : V::dot(ws, xs));
+        const F scale = halves ? V::set_halves(w[r].scale[2 * g] * x_scale, w[r].scale[2 * g + 1] * x_scale)
+                               : V::set(w[r].scale[g] * x_scale);
+        acc[r][t] = V::fma(sums, scale, acc[r][t]);
+      }
+    }
+  const int64_t parts = halves ? 2 * groups : groups;
+  for (int t = 0; t < T; ++t)
     for (int r = 0; r < R; ++r) {
-      const F sums = V::to_float(V::dot(V::load_bytes(w[r].code + g * 32), xs));
-      const F scale = halves ? V::set_halves(w[r].scale[2 * g] * x_scale[g], w[r].scale[2 * g + 1] * x_scale[g])
-                             : V::set(w[r].scale[g] * x_scale[g]);
-      acc[r] = V::fma(sums, scale, acc[r]);
+      F low = V::zero();
+      const float* sums = x_sum + (t0 + t) * parts;
+      for (int64_t g = 0; minimums && g < parts; g += 8)
+        low = V::fma(V::load_n(w[r].minimum + g, parts - g), V::load_n(sums + g, parts - g), low);
+      y[(t0 + t) * y_stride + r] = V::fold(acc[r][t]) - V::fold(low);
     }
+}
+
+template <class V, int R, bool halves, bool minimums>
+void fast_rows(const UnpackedRow* w, const Int8Rows& x, const float* x_sum, float* y, int64_t y_stride) {
+  int64_t t = 0;
+  for (; t + 2 <= x.rows; t += 2) fast_tile<V, R, 2, halves, minimums>(w, x, t, x_sum, y, y_stride);
+  if (t < x.rows) fast_tile<V, R, 1, halves, minimums>(w, x, t, x_sum, y, y_stride);
+}
+
+template <class V, bool halves, bool minimums>
+void fast_all(const Weight& w, const Int8Rows& x, const float* x_sum, int64_t begin, int64_t end, float* y, int64_t y_stride) {
+  const int64_t groups = w.cols / w.format->group;
+  std::vector<int8_t> codes(static_cast<size_t>(row_tile * w.cols));
+  std::vector<float> scales(static_cast<size_t>(row_tile * groups)), lows(static_cast<size_t>(row_tile * groups));
+  UnpackedRow rows[row_tile];
+  for (int i = 0; i < row_tile; ++i) rows[i] = {codes.data() + i * w.cols, scales.data() + i * groups, lows.data() + i * groups};
+  const RowReader read = row_reader<V>(*w.format);
+  for (int64_t r = begin; r < end; r += row_tile) {
+    const int64_t count = std::min<int64_t>(row_tile, end - r);
+    for (int64_t i = 0; i < count; ++i) read(w, r + i, rows[i]);
+    if (count == row_tile) fast_rows<V, row_tile, halves, minimums>(rows, x, x_sum, y + r, y_stride);
+    else for (int64_t i = 0; i < count; ++i) fast_rows<V, 1, halves, minimums>(rows + i, x, x_sum, y + r + i, y_stride);
   }
-  if (format.has_minimum)
-    for (int64_t g = 0, groups = cols / format.group; g < groups; g += 8) {
-      const F sums = V::load_n(x_sum + g, groups - g);
-      for (int r = 0; r < R; ++r) low[r] = V::fma(V::load_n(w[r].minimum + g, groups - g), sums, low[r]);
-    }
-  for (int r = 0; r < R; ++r) y[r] = V::fold(acc[r]) - V::fold(low[r]);
 }
 
 template <class V>
 void matmul_fast(const Weight& w, const Int8Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride) {
-  const Format& format = *w.format;
-  const int64_t groups = w.cols / format.group, x_groups = x.cols / 32;
-  std::vector<int8_t> codes(static_cast<size_t>(row_tile * w.cols));
-  std::vector<float> scales(static_cast<size_t>(row_tile * groups)), minimums(static_cast<size_t>(row_tile * groups));
-  // Sums of the activations by the weight's own groups.
-  std::vector<float> paired;
-  if (format.has_minimum && format.group == 32) {
-    paired.resize(static_cast<size_t>(x.rows * x_groups));
-    for (int64_t i = 0; i < x.rows * x_groups; ++i) paired[static_cast<size_t>(i)] = x.sum[2 * i] + x.sum[2 * i + 1];
-  }
-  const float* sums = paired.empty() ? x.sum : paired.data();
-  UnpackedRow rows[row_tile];
-  for (int i = 0; i < row_tile; ++i) rows[i] = {codes.data() + i * w.cols, scales.data() + i * groups, minimums.data() + i * groups};
-  for (int64_t r = begin; r < end; r += row_tile) {
-    const int64_t count = std::min<int64_t>(row_tile, end - r);
-    for (int64_t i = 0; i < count; ++i) unpack_row<V>(w, r + i, rows[i]);
-    for (int64_t t = 0; t < x.rows; ++t) {
-      const int8_t* code = x.code + t * x.cols;
-      const float *scale = x.scale + t * x_groups, *sum = sums + t * (w.cols / format.group);
-      if (count == row_tile) fast_tile<V, row_tile>(rows, format, code, scale, sum, w.cols, y + t * y_stride + r);
-      else for (int64_t i = 0; i < count; ++i) fast_tile<V, 1>(rows + i, format, code, scale, sum, w.cols, y + t * y_stride + r + i);
-    }
-  }
+  const bool halves = w.format->group == 16, minimums = w.format->has_minimum;
+  if (halves) return minimums ? fast_all<V, true, true>(w, x, x.sum, begin, end, y, y_stride)
+                              : fast_all<V, true, false>(w, x, x.sum, begin, end, y, y_stride);
+  if (!minimums) return fast_all<V, false, false>(w, x, x.sum, begin, end, y, y_stride);
+  // Sums of the activations by the weight's groups of 32.
+  std::vector<float> paired(static_cast<size_t>(x.rows * (x.cols / 32)));
+  for (size_t i = 0; i < paired.size(); ++i) paired[i] = x.sum[2 * i] + x.sum[2 * i + 1];
+  fast_all<V, false, true>(w, x, paired.data(), begin, end, y, y_stride);
 }
 
 template <class V>
