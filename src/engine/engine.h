@@ -80,7 +80,8 @@ class Engine {
   Engine(const Model& model, std::shared_ptr<const Tokenizer> tokenizer, int64_t max_positions,
          const EngineOptions& options = {});
   explicit Engine(const Checkpoint& checkpoint, const EngineOptions& options = {});
-  ~Engine();
+  Engine(const Engine&) = delete;  // the scheduler calls back
+  Engine& operator=(const Engine&) = delete;
 
   /// The request's number. Throws Error: usage (bad options), mismatch (token id), limit (both numbers).
   int64_t submit(Request request);

@@ -1,0 +1,147 @@
+// The same bits: random mixes of requests, batches, chunks, threads, cached prefixes, forks, restores, preemption and
+// cancelling; every row of logits that anyone was sampled from equals, bit by bit, that of its tokens computed alone,
+// at once, on one thread.
+#include <cstring>
+
+#include "base/random.h"
+#include "engine/engine.h"
+#include "models.h"
+
+namespace madang {
+namespace {
+
+struct Row {
+  std::vector<int32_t> tokens;
+  std::vector<float> logits;
+};
+
+struct Coverage {
+  int64_t rows = 0, hits = 0, preemptions = 0, restores = 0, forks = 0, batched = 0;
+};
+
+class SameBits : public testing::TestWithParam<std::tuple<std::string, Compute>> {
+ protected:
+  int64_t between(int64_t low, int64_t high) { return random_.between(low, high); }
+
+  std::vector<int32_t> ids(const Model& model, int64_t n) {
+    std::vector<int32_t> out;
+    for (; n > 0; --n) out.push_back(static_cast<int32_t>(between(0, model.vocabulary() - 1)));
+    return out;
+  }
+
+  EngineOptions options(int trial) {
+    constexpr KvType types[] = {KvType::f32, KvType::f16, KvType::bf16, KvType::q8};
+    EngineOptions o;
+    o.work = {.threads = static_cast<int>(between(1, 2)), .compute = std::get<1>(GetParam())};
+    o.kv = types[trial % 4];
+    o.context = 200;
+    o.schedule = {.chunk = between(1, 70), .step_tokens = between(2, 100), .running = between(1, 6)};
+    if (trial % 2 == 0) o.schedule.running = 6, o.schedule.memory = 1;  // see trial()
+    o.cache_bytes = trial % 3 == 2 ? 0 : int64_t{1} << between(18, 24);
+    return o;
+  }
+
+  void act(Engine& engine, std::vector<std::pair<int64_t, Mark>>& marks, int64_t requests) {
+    try {
+      switch (const int64_t request = between(1, requests); between(0, 11)) {
+        case 0: case 1: case 2: marks.emplace_back(request, engine.mark(request)); break;
+        case 3: case 4: if (!marks.empty()) engine.restore(marks.back().first, 0, marks.back().second), ++coverage_.restores; break;
+        case 5: engine.fork(request, 0, random_.bits()), ++coverage_.forks; break;
+        case 6: if (!marks.empty()) engine.resume(marks.front().second, random_.bits()), ++coverage_.forks; break;
+        case 7: engine.cancel(request); break;
+        default: break;
+      }
+    } catch (const Error& fault) {
+      ASSERT_EQ(fault.kind(), Kind::missing) << fault.what();  // has ended
+    }
+  }
+
+  std::vector<Row> mix(const Model& model, const EngineOptions& o, int64_t& context) {
+    std::vector<Row> rows;
+    Engine engine(model, nullptr, 0, o);
+    context = engine.context();
+    engine.on_logits = [&](int64_t request, int choice, std::span<const float> logits) {
+      rows.push_back({engine.mark(request, choice)->tokens, {logits.begin(), logits.end()}});
+    };
+    const std::vector<int32_t> common = ids(model, 150);
+    std::vector<std::pair<int64_t, Mark>> marks;
+    int64_t requests = 0;
+    for (int64_t left = 8; left > 0 || engine.busy();) {
+      if (left > 0 && between(0, 2) == 0) {
+        Request r{.prompt = {common.begin(), common.begin() + between(1, 150)}};
+        const auto own = ids(model, between(0, 20));
+        r.prompt.insert(r.prompt.end(), own.begin(), own.end());
+        r.sampler.seed = random_.bits();
+        r.max_tokens = between(1, 12), r.n = static_cast<int>(between(1, 3));
+        if (between(0, 1)) r.marks = {between(1, static_cast<int64_t>(r.prompt.size()))};
+        requests = engine.submit(std::move(r)), --left;
+      }
+      if (requests > 0) act(engine, marks, requests);
+      const size_t before = rows.size();
+      for (const Event& e : engine.step()) EXPECT_NE(e.finish, Finish::failed) << e.reason.english;
+      coverage_.batched += rows.size() > before + 1;
+    }
+    coverage_.hits += engine.stats().cache.hits, coverage_.preemptions += engine.stats().preemptions;
+    return rows;
+  }
+
+  void compare(const Model& model, std::vector<Row> rows, const EngineOptions& o, int64_t context) {
+    // From the last in order of tokens to the first: what begins another's tokens comes right behind it.
+    std::ranges::sort(rows, std::greater{}, &Row::tokens);
+    Workplace alone({.threads = 1, .compute = o.work.compute});
+    const std::vector<StateSpec> specs = model.states();
+    std::vector<int32_t> done;
+    Tensor all;
+    for (const Row& row : rows) {
+      if (!std::ranges::equal(row.tokens, std::span(done).first(std::min(row.tokens.size(), done.size())))) {
+        SequenceState state(specs, o.kv, context);
+        Step step;
+        step.add(done = row.tokens, &state, Step::Want::all);
+        all = alone.forward(model, step);
+      }
+      const float* want = all.row(static_cast<int64_t>(row.tokens.size()) - 1);
+      ASSERT_EQ(0, std::memcmp(want, row.logits.data(), row.logits.size() * sizeof(float)))
+          << "after " << row.tokens.size() << " tokens: other bits than alone";
+      ++coverage_.rows;
+    }
+  }
+
+  Random random_{test::seed()};
+  Coverage coverage_;
+};
+
+TEST_P(SameBits, AloneAndInAnyCompany) {
+  auto checkpoint = Checkpoint::open(std::get<0>(GetParam()));
+  const Model& model = checkpoint->model();
+  for (int trial = 0; trial < 8; ++trial) {
+    SCOPED_TRACE("trial " + std::to_string(trial));
+    EngineOptions o = options(trial);
+    if (o.schedule.memory) {  // room for about two long sequences
+      int64_t bytes = 0;
+      for (const StateSpec& s : model.states())
+        bytes += s.kind == StateKind::paged ? s.bytes_per_token(o.kv) * 448 : s.bytes_at(o.kv, 200) + s.bytes_per_token(o.kv) * (200 + o.schedule.chunk);
+      o.schedule.memory = bytes + (model.states()[0].kind == StateKind::recurrent ? bytes : 0);
+    }
+    int64_t context = 0;
+    std::vector<Row> rows = mix(model, o, context);
+    ASSERT_NO_FATAL_FAILURE(compare(model, std::move(rows), o, context));
+  }
+  // The mixes were mixes.
+  EXPECT_GT(coverage_.rows, 100);
+  EXPECT_GT(coverage_.hits, 0);
+  EXPECT_GT(coverage_.restores, 0);
+  EXPECT_GT(coverage_.forks, 0);
+  EXPECT_GT(coverage_.batched, 0);
+  RecordProperty("preemptions", std::to_string(coverage_.preemptions));
+  std::cout << coverage_.rows << " rows, " << coverage_.hits << " hits, " << coverage_.preemptions << " preemptions, "
+            << coverage_.restores << " restores, " << coverage_.forks << " forks, " << coverage_.batched << " batched steps\n";
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, SameBits,
+                         testing::Combine(testing::ValuesIn(test::tiny_models()), testing::Values(Compute::exact, Compute::fast)),
+                         [](const auto& info) {
+                           return test::test_name(std::get<0>(info.param)) + (std::get<1>(info.param) == Compute::exact ? "_exact" : "_fast");
+                         });
+
+}  // namespace
+}  // namespace madang
