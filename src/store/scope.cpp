@@ -16,6 +16,19 @@ struct Scope::State {
   Config config;
   Rules rules;
   std::set<std::string, std::less<>> used;
+  Hold hold = Hold::mapped;
+  std::vector<Parameter> parameters;  // if widened
+
+  /// The tensor decoded; if widened, one and the same however often it is asked for.
+  Buffer decoded(const std::string& name, Shape shape) {
+    auto known = std::ranges::find(parameters, name, &Parameter::name);
+    if (known != parameters.end() && known->value.view().shape == shape) return known->value;
+    const StoredTensor t = get(name, std::span(shape.dim).first(static_cast<size_t>(shape.rank)));
+    Buffer buffer(DType::f32, shape);
+    t.format->decode(t.bytes.data(), t.numel(), buffer.f32());
+    if (hold == Hold::widened) parameters.push_back({name, buffer});
+    return buffer;
+  }
 
   /// Where a name is kept: the rule (null: the name stands for itself) and the stored tensors.
   struct Found {
@@ -100,6 +113,11 @@ std::string Scope::full(std::string_view name) const {
 }
 
 Weight Scope::weight(std::string_view name, int64_t rows, int64_t cols) const {
+  if (state_->hold == Hold::widened) {
+    const Buffer value = state_->decoded(full(name), {rows, cols});
+    auto owner = std::make_shared<Buffer>(value);
+    return {&f32_format, static_cast<const uint8_t*>(value.view().data), rows, cols, std::move(owner)};
+  }
   StoredTensor t = state_->get(full(name), std::array{rows, cols});
   if (cols % t.format->block != 0)  // blocks ran along another axis
     throw Error(Kind::mismatch, say("rows of tensor {} are not whole blocks", shown(full(name))))
@@ -118,20 +136,18 @@ Weight Scope::weight(std::string_view name, int64_t rows, int64_t cols) const {
 
 Buffer Scope::vector(std::string_view name, int64_t n) const { return tensor(name, {n}); }
 
-Buffer Scope::tensor(std::string_view name, Shape shape) const {
-  const StoredTensor t = state_->get(full(name), std::span(shape.dim).first(static_cast<size_t>(shape.rank)));
-  Buffer buffer(DType::f32, shape);
-  t.format->decode(t.bytes.data(), t.numel(), buffer.f32());
-  return buffer;
-}
+Buffer Scope::tensor(std::string_view name, Shape shape) const { return state_->decoded(full(name), shape); }
 
 bool Scope::has(std::string_view name) const { return !state_->find(full(name)).parts.empty(); }
 
-WeightStore::WeightStore(std::shared_ptr<const Source> source, const Config& config)
+WeightStore::WeightStore(std::shared_ptr<const Source> source, const Config& config, Hold hold)
     : state_(std::make_shared<Scope::State>()) {
+  state_->hold = hold;
   state_->rules = rules_of(source->layout(), config.architecture());
   state_->source = std::move(source), state_->config = config;
 }
+
+const std::vector<Parameter>& WeightStore::parameters() const { return state_->parameters; }
 
 void WeightStore::finish() const {
   std::vector<const StoredTensor*> left;

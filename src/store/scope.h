@@ -42,14 +42,25 @@ class Scope {
   std::string path_;
 };
 
+/// A weight held as owned, writable float32, under the name layers ask by.
+struct Parameter {
+  std::string name;
+  Buffer value;
+};
+
+/// mapped: weights stay the file's own bytes. widened: every weight becomes a Parameter, for training.
+enum class Hold { mapped, widened };
+
 class WeightStore {
  public:
   /// The rules follow from the source's layout and the configuration's architecture.
-  WeightStore(std::shared_ptr<const Source> source, const Config& config);
+  WeightStore(std::shared_ptr<const Source> source, const Config& config, Hold hold = Hold::mapped);
 
   Scope root() const { return Scope(state_, ""); }
   /// Throws Kind::mismatch if the file holds a tensor nobody asked for that no rule names ignorable.
   void finish() const;
+  /// What was asked for so far, in that order; one asked for twice is one. Empty unless widened.
+  const std::vector<Parameter>& parameters() const;
 
  private:
   std::shared_ptr<Scope::State> state_;
