@@ -22,11 +22,17 @@ size_t distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+// Small for what was cut short or mistyped late: letters in common at the start count as much as edits.
+long unlikeness(std::string_view a, std::string_view b) {
+  const auto [end, ignored] = std::ranges::mismatch(a, b);
+  return static_cast<long>(distance(a, b)) - (end - a.begin());
+}
+
 }  // namespace
 
 std::string nearest(std::string_view word, std::span<const std::string_view> known) {
   word = word.substr(0, 256);  // longer words are nobody's typo
-  auto best = std::min_element(known.begin(), known.end(), [&](auto a, auto b) { return distance(word, a) < distance(word, b); });
+  auto best = std::min_element(known.begin(), known.end(), [&](auto a, auto b) { return unlikeness(word, a) < unlikeness(word, b); });
   return best == known.end() ? std::string() : std::string(*best);
 }
 

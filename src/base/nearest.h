@@ -6,7 +6,7 @@
 
 namespace madang {
 
-/// By edit distance over bytes, first one wins ties; "" if nothing is known.
+/// By edit distance over bytes less the length of a common beginning; the first one wins ties; "" if nothing is known.
 std::string nearest(std::string_view word, std::span<const std::string_view> known);
 
 }  // namespace madang

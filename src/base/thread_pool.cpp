@@ -68,8 +68,9 @@ void ThreadPool::worker() {
     }
     seen = job_.load(std::memory_order_acquire);
     if (stop_) return;
-    drain();
-    busy_.fetch_sub(1, std::memory_order_release);
+    ++inside_;
+    if (open_) drain();
+    --inside_;
   }
 }
 
@@ -79,14 +80,15 @@ void ThreadPool::parallel(int64_t n, int64_t grain, const std::function<void(int
   if (workers_.empty() || n <= grain) return work(0, n);
   work_ = &work, n_ = n, grain_ = grain;
   next_.store(0, std::memory_order_relaxed);
-  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  open_ = true;
   {
     std::lock_guard lock(mutex_);
     job_.fetch_add(1, std::memory_order_release);
   }
   wake_.notify_all();
   drain();
-  for (int i = 0; busy_.load(std::memory_order_acquire) != 0; ++i)
+  open_ = false;
+  for (int i = 0; inside_ != 0; ++i)
     if (i < spins) MADANG_PAUSE();
     else std::this_thread::yield();
 }

@@ -36,8 +36,10 @@ class ThreadPool {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::atomic<uint64_t> job_{0};
-  std::atomic<int> busy_{0};
-  std::atomic<bool> stop_{false};
+  // A worker that wakes too late for a job must not hold it up: it says that it is in, and looks whether the job is
+  // still open; the caller closes the job, and waits for those who are in. (Sequentially consistent, as in Dekker's.)
+  std::atomic<int> inside_{0};
+  std::atomic<bool> open_{false}, stop_{false};
   const std::function<void(int64_t, int64_t)>* work_ = nullptr;
   int64_t n_ = 0, grain_ = 1;
   std::atomic<int64_t> next_{0};
