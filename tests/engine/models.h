@@ -1,4 +1,5 @@
-// Tiny models for the engine's tests: those of tests/data, and more of the same families where there is a shared folder.
+// Tiny models for the engine's tests: those of tests/data, and more of the same families where there is a shared
+// folder.
 #pragma once
 #include <algorithm>
 #include <filesystem>
@@ -11,10 +12,13 @@
 namespace madang::test {
 
 inline std::vector<std::string> tiny_models() {
-  const std::vector<std::string> more = {"llama-linear", "llama-dynamic-ntk", "gemma3-text", "qwen2", "qwen2-swa", "mixtral", "mistral-full"};
-  const std::vector<std::string> more_files = {"llama-256-q4_k_m", "llama-256-q2_k", "llama-256-q6_k", "llama-256-q4_0", "llama-bf16"};
+  const std::vector<std::string> more = {"llama-linear", "llama-dynamic-ntk", "gemma3-text", "qwen2",
+                                         "qwen2-swa",    "mixtral",           "mistral-full"};
+  const std::vector<std::string> more_files = {"llama-256-q4_k_m", "llama-256-q2_k", "llama-256-q6_k", "llama-256-q4_0",
+                                               "llama-bf16"};
   std::vector<std::string> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(data_folder() + "/models")) paths.push_back(entry.path().string());
+  for (const auto& entry : std::filesystem::directory_iterator(data_folder() + "/models"))
+    paths.push_back(entry.path().string());
   for (const auto& entry : std::filesystem::directory_iterator(data_folder() + "/gguf"))
     if (entry.path().extension() == ".gguf") paths.push_back(entry.path().string());
   if (!shared_folder().empty()) {

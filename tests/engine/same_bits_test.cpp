@@ -44,12 +44,26 @@ class SameBits : public testing::TestWithParam<std::tuple<std::string, Compute>>
   void act(Engine& engine, std::vector<std::pair<int64_t, Mark>>& marks, int64_t requests) {
     try {
       switch (const int64_t request = between(1, requests); between(0, 11)) {
-        case 0: case 1: case 2: marks.emplace_back(request, engine.mark(request)); break;
-        case 3: case 4: if (!marks.empty()) engine.restore(marks.back().first, 0, marks.back().second), ++coverage_.restores; break;
-        case 5: engine.fork(request, 0, random_.bits()), ++coverage_.forks; break;
-        case 6: if (!marks.empty()) engine.resume(marks.front().second, random_.bits()), ++coverage_.forks; break;
-        case 7: engine.cancel(request); break;
-        default: break;
+        case 0:
+        case 1:
+        case 2:
+          marks.emplace_back(request, engine.mark(request));
+          break;
+        case 3:
+        case 4:
+          if (!marks.empty()) engine.restore(marks.back().first, 0, marks.back().second), ++coverage_.restores;
+          break;
+        case 5:
+          engine.fork(request, 0, random_.bits()), ++coverage_.forks;
+          break;
+        case 6:
+          if (!marks.empty()) engine.resume(marks.front().second, random_.bits()), ++coverage_.forks;
+          break;
+        case 7:
+          engine.cancel(request);
+          break;
+        default:
+          break;
       }
     } catch (const Error& fault) {
       ASSERT_EQ(fault.kind(), Kind::missing) << fault.what();  // has ended
@@ -120,7 +134,9 @@ TEST_P(SameBits, AloneAndInAnyCompany) {
     if (o.schedule.memory) {  // room for about two long sequences
       int64_t bytes = 0;
       for (const StateSpec& s : model.states())
-        bytes += s.kind == StateKind::paged ? s.bytes_per_token(o.kv) * 448 : s.bytes_at(o.kv, 200) + s.bytes_per_token(o.kv) * (200 + o.schedule.chunk);
+        bytes += s.kind == StateKind::paged
+                     ? s.bytes_per_token(o.kv) * 448
+                     : s.bytes_at(o.kv, 200) + s.bytes_per_token(o.kv) * (200 + o.schedule.chunk);
       o.schedule.memory = bytes + (model.states()[0].kind == StateKind::recurrent ? bytes : 0);
     }
     int64_t context = 0;
@@ -135,13 +151,16 @@ TEST_P(SameBits, AloneAndInAnyCompany) {
   EXPECT_GT(coverage_.batched, 0);
   RecordProperty("preemptions", std::to_string(coverage_.preemptions));
   std::cout << coverage_.rows << " rows, " << coverage_.hits << " hits, " << coverage_.preemptions << " preemptions, "
-            << coverage_.restores << " restores, " << coverage_.forks << " forks, " << coverage_.batched << " batched steps\n";
+            << coverage_.restores << " restores, " << coverage_.forks << " forks, " << coverage_.batched
+            << " batched steps\n";
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SameBits,
-                         testing::Combine(testing::ValuesIn(test::tiny_models()), testing::Values(Compute::exact, Compute::fast)),
+                         testing::Combine(testing::ValuesIn(test::tiny_models()),
+                                          testing::Values(Compute::exact, Compute::fast)),
                          [](const auto& info) {
-                           return test::test_name(std::get<0>(info.param)) + (std::get<1>(info.param) == Compute::exact ? "_exact" : "_fast");
+                           return test::test_name(std::get<0>(info.param)) +
+                                  (std::get<1>(info.param) == Compute::exact ? "_exact" : "_fast");
                          });
 
 }  // namespace
