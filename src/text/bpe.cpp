@@ -64,7 +64,7 @@ class Bpe : public WordModel {
         rules_(std::move(rules)),
         known_(std::make_unique<std::atomic<uint8_t>[]>(static_cast<size_t>(tokens.size()))) {
     for (int b = 0; b < 256; ++b) byte_ids_[b] = tokens.find(std::string(1, static_cast<char>(b)));
-    marks_start_words_ = !rules_.byte_symbols && !any_mark_inside();
+    marks_start_words_ = !rules_.byte_symbols && rules_.prefix.empty() && rules_.suffix.empty() && !any_mark_inside();
   }
 
   void encode(std::string_view text, WordScratch& scratch, std::vector<int32_t>& out) const override {
@@ -119,6 +119,7 @@ class Bpe : public WordModel {
   void encode_by_merges(std::string_view word, size_t from, WordScratch& scratch, std::vector<int32_t>& out) const {
     auto& symbols = scratch.symbols;
     symbols.clear();
+    scratch.lost = false;
     for (uint32_t at = 0; at < word.size();) {
       uint32_t end = at + (rules_.byte_symbols ? 1 : code_point(word, at).size);
       add_symbol(word, at, end, scratch);
@@ -126,7 +127,7 @@ class Bpe : public WordModel {
     }
     merge(word, symbols);
     for (const auto& s : symbols) {
-      if (s.id >= 0 && !(rules_.fallback.fuse_unknown && s.id == rules_.fallback.unknown))
+      if (s.id >= 0)
         out.push_back(s.id);
       else
         rules_.fallback.append(word.substr(s.begin, s.end - s.begin), from, out);
@@ -145,12 +146,21 @@ class Bpe : public WordModel {
 
   void add_symbol(std::string_view word, uint32_t begin, uint32_t end, WordScratch& scratch) const {
     int32_t id = symbol_id(word, begin, end, scratch.text);
-    if (id >= 0 || keeps_unknown()) return scratch.symbols.push_back({begin, end, id});
+    if (id >= 0 || keeps_unknown()) {
+      scratch.lost = false;
+      return scratch.symbols.push_back({begin, end, id});
+    }
     std::vector<int32_t> instead;  // rare: the vocabulary lacks a character
     Fallback loose = rules_.fallback;
     loose.fuse_unknown = false;
     loose.append(word.substr(begin, end - begin), 0, instead);
-    for (int32_t one : instead) scratch.symbols.push_back({begin, end, one});
+    bool lost = instead.size() == 1 && instead[0] == loose.unknown;
+    // Fused before merges, and only with its kind: a merge may give the unknown token's spelling too.
+    if (lost && scratch.lost && rules_.fallback.fuse_unknown)
+      scratch.symbols.back().end = end;
+    else
+      for (int32_t one : instead) scratch.symbols.push_back({begin, end, one});
+    scratch.lost = lost;
   }
 
   std::array<int32_t, 256> byte_ids_;

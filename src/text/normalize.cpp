@@ -92,9 +92,11 @@ NormalizeStep unicode_form(const std::string& name, const std::string& where, in
 NormalizeStep lowercase() { return by_characters(append_lower); }
 
 NormalizeStep strip_accents(bool only_nonspacing) {
-  return by_characters([only_nonspacing](std::string& out, char32_t c) {
+  // The two kinds come from different tables of the reference, of different age.
+  int newest = only_nonspacing ? 8 : tokenizers_unicode;
+  return by_characters([=](std::string& out, char32_t c) {
     bool drop = only_nonspacing ? u_charType(static_cast<UChar32>(c)) == U_NON_SPACING_MARK : is_mark(c);
-    if (!drop) append_utf8(out, c);
+    if (!drop || age_of(c) > newest) append_utf8(out, c);
   });
 }
 
@@ -130,11 +132,11 @@ NormalizeStep prepend(std::string prefix) {
 
 NormalizeStep bert(bool clean, bool chinese, bool accents, bool lower) {
   auto first = by_characters([=](std::string& out, char32_t c) {
-    bool blank = c == '\t' || c == '\n' || c == '\r' || is_space(c);
     int8_t type = u_charType(static_cast<UChar32>(c));
+    bool line = c == '\t' || c == '\n' || c == '\r', blank = line || is_space(c);
     bool control =
-        type == U_CONTROL_CHAR || type == U_FORMAT_CHAR || type == U_UNASSIGNED || type == U_PRIVATE_USE_CHAR;
-    if (clean && (c == 0 || c == 0xFFFD || (control && !blank))) return;
+        !line && age_of(c) <= 8 && (type == U_CONTROL_CHAR || type == U_FORMAT_CHAR || type == U_PRIVATE_USE_CHAR);
+    if (clean && (c == 0 || c == 0xFFFD || control)) return;
     if (clean && blank)
       out += ' ';
     else if (chinese && is_chinese(c))

@@ -64,9 +64,7 @@ void change_all(Pieces& pieces, Change change) {
 bool is_punctuation(char32_t c) {
   if (c < 0x80)
     return c > ' ' && c < 0x7F && !((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'));
-  UVersionInfo age;
-  u_charAge(static_cast<UChar32>(c), age);
-  return (U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_P_MASK) != 0 && age[0] <= 8;
+  return (U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_P_MASK) != 0 && age_of(c) <= 8;
 }
 
 PreStep split_by_pattern(const std::string& expression, Behaviour behaviour, bool invert, const std::string& where) {

@@ -123,7 +123,7 @@ struct Builder {
     }
     std::vector<double> scores;
     for (const auto& [piece, score] : file.vocab) scores.push_back(score);
-    return make_unigram(parts.tokens, std::move(scores), std::vector<bool>(file.vocab.size(), true), rules);
+    return make_unigram(parts.tokens, std::move(scores), std::vector<bool>(file.vocab.size(), true), rules, false);
   }
 
   // Files of the first years do not name the model's type.

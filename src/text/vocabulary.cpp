@@ -135,7 +135,7 @@ class Assembly {
     std::vector<double> scores(v_.scores.begin(), v_.scores.end());
     scores.resize(v_.tokens.size());
     if (unigram)
-      parts_->model = make_unigram(parts_->tokens, scores, usable, fallback);
+      parts_->model = make_unigram(parts_->tokens, scores, usable, fallback, true);
     else
       parts_->model = make_bpe(parts_->tokens, BpeRules{.byte_symbols = false, .fallback = fallback}, ranks(usable));
     parts_->add_bos = !unigram;

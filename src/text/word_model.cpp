@@ -12,10 +12,11 @@ namespace {
 
 class Unigram final : public WordModel {
  public:
-  Unigram(const TokenTable& tokens, std::vector<double> scores, const std::vector<bool>& usable, Fallback fallback)
-      : scores_(std::move(scores)), fallback_(fallback) {
+  Unigram(const TokenTable& tokens, std::vector<double> scores, const std::vector<bool>& usable, Fallback fallback,
+          bool single)
+      : scores_(std::move(scores)), fallback_(fallback), single_(single) {
     double lowest = std::numeric_limits<double>::infinity();
-    for (int32_t id = 0; id < tokens.size(); ++id) {
+    for (int32_t id = tokens.size() - 1; id >= 0; --id) {
       if (!tokens.has(id)) continue;
       lowest = std::min(lowest, scores_[id]);
       if (usable[id] && !tokens[id].empty()) trie_.add(tokens[id], id);
@@ -50,6 +51,8 @@ class Unigram final : public WordModel {
     int32_t id = -1;  // -1: unknown
   };
 
+  double sum(double a, double b) const { return single_ ? static_cast<float>(a) + static_cast<float>(b) : a + b; }
+
   void extend(std::string_view word, size_t at, std::vector<Node>& best) const {
     size_t one = code_point(word, at).size;
     double here = best[at].score;
@@ -63,14 +66,15 @@ class Unigram final : public WordModel {
       if (node == Trie::none) break;
       int32_t id = trie_.value(node);
       if (id < 0) continue;
-      offer(i + 1, here + scores_[id], id == fallback_.unknown ? -1 : id);
+      offer(i + 1, sum(here, scores_[id]), id == fallback_.unknown ? -1 : id);
       covers_one |= i + 1 == at + one;
     }
-    if (!covers_one) offer(at + one, here + unknown_score_, -1);
+    if (!covers_one) offer(at + one, sum(here, unknown_score_), -1);
   }
 
   std::vector<double> scores_;
   Fallback fallback_;
+  bool single_;
   double unknown_score_;
   Trie trie_;
 };
@@ -144,8 +148,8 @@ class LongestMatch final : public WordModel {
 }  // namespace
 
 std::unique_ptr<WordModel> make_unigram(const TokenTable& tokens, std::vector<double> scores,
-                                        const std::vector<bool>& usable, Fallback fallback) {
-  return std::make_unique<Unigram>(tokens, std::move(scores), usable, fallback);
+                                        const std::vector<bool>& usable, Fallback fallback, bool single) {
+  return std::make_unique<Unigram>(tokens, std::move(scores), usable, fallback, single);
 }
 
 std::unique_ptr<WordModel> make_wordpiece(const TokenTable& tokens, std::string prefix, int32_t unknown,

@@ -22,6 +22,7 @@ struct WordScratch {
     int32_t id;           // -1: not in the vocabulary
   };
   std::vector<Symbol> symbols;
+  bool lost = false;  // the last symbol stands for a character that the vocabulary lacks
   std::string text;
 };
 
@@ -64,9 +65,10 @@ std::unique_ptr<WordModel> make_bpe(const TokenTable& tokens, BpeRules rules, co
 std::unique_ptr<WordModel> make_bpe(const TokenTable& tokens, BpeRules rules, std::vector<uint32_t> ranks);
 inline constexpr uint32_t no_rank = ~uint32_t{0};
 
-/// The pieces with the largest sum of scores (Kudo 2018). `usable[id]`: whether the piece may be chosen.
+/// The pieces with the largest sum of scores (Kudo 2018). `usable[id]`: whether the piece may be chosen. Of pieces
+/// spelled alike the last counts. `single`: sums in float32, as sentencepiece has them; equally good ways hang on it.
 std::unique_ptr<WordModel> make_unigram(const TokenTable& tokens, std::vector<double> scores,
-                                        const std::vector<bool>& usable, Fallback fallback);
+                                        const std::vector<bool>& usable, Fallback fallback, bool single);
 
 /// Greedy longest pieces; those inside a word carry `prefix` ("##"); a word that cannot be covered is unknown.
 std::unique_ptr<WordModel> make_wordpiece(const TokenTable& tokens, std::string prefix, int32_t unknown,
