@@ -4,9 +4,13 @@
 // each for IQ1 and IQ2, three for IQ3.
 #include "quant/grids.h"
 
-namespace madang {
+#include <bit>
+#include <cstddef>
 
-const uint16_t iq1_grid[2048] = {
+namespace madang {
+namespace {
+
+constexpr uint16_t iq1_packed[2048] = {
     0, 2, 5, 8, 10, 17, 21, 32, 34, 40, 42, 69, 81, 84, 86, 101, 128, 130, 136, 138, 149, 160, 162, 168, 170, 260, 261,
     273, 276, 278, 281, 282, 293, 321, 326, 329, 338, 341, 346, 353, 356, 358, 360, 389, 401, 404, 406, 421, 512, 514,
     520, 522, 533, 544, 546, 552, 554, 581, 593, 601, 612, 617, 640, 642, 648, 650, 657, 661, 665, 672, 674, 680, 682,
@@ -131,7 +135,7 @@ const uint16_t iq1_grid[2048] = {
     43648, 43650, 43656, 43658, 43669, 43680, 43682, 43688, 43690,
 };
 
-const uint16_t iq2_xxs_grid[256] = {
+constexpr uint16_t iq2_xxs_packed[256] = {
     0, 2, 5, 8, 10, 17, 20, 32, 34, 40, 42, 65, 68, 80, 88, 97, 100, 128, 130, 138, 162, 257, 260, 272, 277, 320, 388,
     408, 512, 514, 546, 642, 1025, 1028, 1040, 1057, 1060, 1088, 1090, 1096, 1120, 1153, 1156, 1168, 1188, 1280, 1282,
     1288, 1312, 1350, 1385, 1408, 1425, 1545, 1552, 1600, 1668, 1700, 2048, 2053, 2056, 2068, 2088, 2113, 2116, 2128,
@@ -149,7 +153,7 @@ const uint16_t iq2_xxs_grid[256] = {
     41472, 42008, 43088, 43268,
 };
 
-const uint16_t iq2_xs_grid[512] = {
+constexpr uint16_t iq2_xs_packed[512] = {
     0, 2, 5, 8, 10, 17, 20, 22, 25, 32, 34, 37, 40, 65, 68, 70, 73, 80, 82, 85, 88, 97, 100, 128, 130, 133, 136, 145,
     148, 153, 160, 257, 260, 262, 265, 272, 274, 277, 280, 282, 289, 292, 320, 322, 325, 328, 337, 340, 352, 360, 385,
     388, 400, 512, 514, 517, 520, 529, 532, 544, 577, 580, 592, 597, 640, 650, 1025, 1028, 1030, 1033, 1040, 1042, 1045,
@@ -181,7 +185,7 @@ const uint16_t iq2_xs_grid[512] = {
     43018, 43040, 43042, 43048, 43168, 43176, 43268, 43396, 43398, 43560, 43562, 43665, 43690,
 };
 
-const uint16_t iq2_s_grid[1024] = {
+constexpr uint16_t iq2_s_packed[1024] = {
     0, 2, 5, 8, 10, 17, 20, 22, 25, 32, 34, 37, 40, 65, 68, 70, 73, 80, 82, 85, 88, 97, 100, 102, 105, 128, 130, 133,
     136, 145, 148, 160, 165, 170, 257, 260, 262, 265, 272, 274, 277, 280, 289, 292, 320, 322, 325, 328, 337, 340, 342,
     345, 352, 357, 360, 385, 388, 400, 402, 405, 417, 420, 512, 514, 517, 520, 529, 532, 544, 554, 577, 580, 582, 585,
@@ -243,7 +247,7 @@ const uint16_t iq2_s_grid[1024] = {
     43348, 43398, 43528, 43530, 43552, 43554, 43560, 43656, 43690,
 };
 
-const uint16_t iq3_xxs_grid[256] = {
+constexpr uint16_t iq3_xxs_packed[256] = {
     0, 2, 4, 9, 11, 15, 16, 18, 25, 34, 59, 61, 65, 67, 72, 74, 81, 85, 88, 90, 97, 108, 120, 128, 130, 132, 137, 144,
     146, 153, 155, 159, 169, 175, 189, 193, 199, 200, 202, 213, 248, 267, 287, 292, 303, 315, 317, 321, 327, 346, 362,
     413, 436, 456, 460, 462, 483, 497, 513, 515, 520, 522, 529, 531, 536, 538, 540, 551, 552, 576, 578, 585, 592, 594,
@@ -259,7 +263,7 @@ const uint16_t iq3_xxs_grid[256] = {
     3824, 3857, 3873, 3904, 3906, 3924, 3992,
 };
 
-const uint16_t iq3_s_grid[512] = {
+constexpr uint16_t iq3_s_packed[512] = {
     0, 1, 2, 5, 7, 8, 9, 10, 12, 14, 16, 17, 21, 27, 32, 34, 37, 39, 41, 43, 48, 50, 57, 60, 63, 64, 65, 66, 68, 72, 73,
     77, 80, 83, 87, 89, 93, 100, 113, 117, 122, 128, 129, 133, 135, 136, 139, 142, 145, 149, 152, 156, 162, 165, 167,
     169, 171, 184, 187, 195, 201, 205, 208, 210, 217, 219, 222, 228, 232, 234, 247, 249, 253, 256, 267, 271, 273, 276,
@@ -286,5 +290,30 @@ const uint16_t iq3_s_grid[512] = {
     3588, 3591, 3600, 3602, 3614, 3616, 3628, 3634, 3650, 3657, 3668, 3683, 3685, 3713, 3716, 3720, 3726, 3729, 3736,
     3753, 3778, 3802, 3805, 3819, 3841, 3845, 3851, 3856, 3880, 3922, 3938, 3970, 3993, 4032,
 };
+
+// Entry by entry, the values as bytes, first value lowest.
+template <class Entry, size_t size, size_t levels>
+constexpr std::array<Entry, size> spread(const uint16_t (&packed)[size], const int8_t (&level)[levels]) {
+  constexpr int bits = std::bit_width(levels - 1);
+  std::array<Entry, size> out{};
+  for (size_t i = 0; i < size; ++i)
+    for (size_t j = 0; j < sizeof(Entry); ++j)
+      out[i] |= static_cast<Entry>(static_cast<uint8_t>(level[packed[i] >> bits * j & (levels - 1)])) << 8 * j;
+  return out;
+}
+
+constexpr int8_t iq1_levels[4] = {-8, 0, 8, 0};  // eight times the value: its delta of an eighth is then whole
+constexpr int8_t iq2_levels[4] = {8, 25, 43, 0};
+constexpr int8_t iq3_xxs_levels[8] = {4, 12, 20, 28, 36, 44, 52, 62};
+constexpr int8_t iq3_s_levels[8] = {1, 3, 5, 7, 9, 11, 13, 15};
+
+}  // namespace
+
+constinit const std::array<uint64_t, 2048> iq1_grid = spread<uint64_t>(iq1_packed, iq1_levels);
+constinit const std::array<uint64_t, 256> iq2_xxs_grid = spread<uint64_t>(iq2_xxs_packed, iq2_levels);
+constinit const std::array<uint64_t, 512> iq2_xs_grid = spread<uint64_t>(iq2_xs_packed, iq2_levels);
+constinit const std::array<uint64_t, 1024> iq2_s_grid = spread<uint64_t>(iq2_s_packed, iq2_levels);
+constinit const std::array<uint32_t, 256> iq3_xxs_grid = spread<uint32_t>(iq3_xxs_packed, iq3_xxs_levels);
+constinit const std::array<uint32_t, 512> iq3_s_grid = spread<uint32_t>(iq3_s_packed, iq3_s_levels);
 
 }  // namespace madang

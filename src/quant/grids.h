@@ -1,15 +1,16 @@
-// Code books of the lattice formats (grids.cpp) and their lists of levels.
+// Code books of the lattice formats (grids.cpp), spread out at compile time: each entry holds its eight (IQ1, IQ2) or
+// four (IQ3) values as bytes, first value lowest. IQ1's are eight times the format's values.
 #pragma once
+#include <array>
 #include <cstdint>
 
 namespace madang {
 
-extern const uint16_t iq1_grid[2048], iq2_xxs_grid[256], iq2_xs_grid[512], iq2_s_grid[1024];  // 8 values, 2 bits each
-extern const uint16_t iq3_xxs_grid[256], iq3_s_grid[512];                                   // 4 values, 3 bits each
-
-inline constexpr int8_t iq1_levels[4] = {-1, 0, 1, 0};
-inline constexpr int8_t iq2_levels[4] = {8, 25, 43, 0};
-inline constexpr int8_t iq3_xxs_levels[8] = {4, 12, 20, 28, 36, 44, 52, 62};
-inline constexpr int8_t iq3_s_levels[8] = {1, 3, 5, 7, 9, 11, 13, 15};
+extern const std::array<uint64_t, 2048> iq1_grid;
+extern const std::array<uint64_t, 256> iq2_xxs_grid;
+extern const std::array<uint64_t, 512> iq2_xs_grid;
+extern const std::array<uint64_t, 1024> iq2_s_grid;
+extern const std::array<uint32_t, 256> iq3_xxs_grid;
+extern const std::array<uint32_t, 512> iq3_s_grid;
 
 }  // namespace madang

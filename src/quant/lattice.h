@@ -9,28 +9,26 @@
 //   IQ1_M    32 low index bytes, 16 bytes of 3 high index bits and a delta sign each half, 4 scale words
 //   IQ4_NL   16 bytes of nibbles into sixteen levels;  IQ4_XS: 256 of them with 6-bit scales
 #pragma once
-#include <bit>
-
 #include "quant/bits.h"
 #include "quant/grids.h"
 
 namespace madang::lattice {
 
 /// Seven stored sign bits; the eighth makes their number even.
-inline int even_signs(uint32_t seven) { return static_cast<int>(seven | (std::popcount(seven) & 1) << 7); }
-
-inline void eight(const uint16_t* grid, int index, int signs, int8_t* code) {
-  for (int j = 0; j < 8; ++j) {
-    int level = iq2_levels[grid[index] >> 2 * j & 3];
-    code[j] = static_cast<int8_t>(signs >> j & 1 ? -level : level);
-  }
+inline uint32_t even_signs(uint32_t seven) {
+  const uint32_t odd = 0x6996 >> ((seven ^ seven >> 4) & 15) & 1;  // parity of four bits, as a table
+  return seven | odd << 7;
 }
 
-inline void four(const uint16_t* grid, const int8_t* levels, int index, int signs, int8_t* code) {
-  for (int j = 0; j < 4; ++j) {
-    int level = levels[grid[index] >> 3 * j & 7];
-    code[j] = static_cast<int8_t>(signs >> j & 1 ? -level : level);
-  }
+inline constexpr uint64_t ones = 0x0101010101010101u;
+
+/// The values of an entry, those negated whose bit is set in `signs`. None is zero, so no byte carries into the next.
+template <class Entry>
+void with_signs(Entry entry, uint32_t signs, int8_t* code) {
+  const uint64_t set = (signs & 255) * ones & 0x8040201008040201u;  // byte j keeps bit j
+  const uint64_t one = (set + 0x7F * ones) >> 7 & ones;             // and becomes 0 or 1
+  const Entry values = (entry ^ static_cast<Entry>(one * 255)) + static_cast<Entry>(one);
+  std::memcpy(code, &values, sizeof values);
 }
 
 inline void iq2_xxs(const uint8_t* b, int8_t* code, float* scale, float*) {
@@ -39,7 +37,7 @@ inline void iq2_xxs(const uint8_t* b, int8_t* code, float* scale, float*) {
     const uint8_t* q = b + 2 + 8 * g;
     const uint32_t word = field32(q + 4);
     scale[g] = d * (0.5f + static_cast<float>(word >> 28)) * 0.25f;
-    for (int l = 0; l < 4; ++l) eight(iq2_xxs_grid, q[l], even_signs(word >> 7 * l & 127), code + 32 * g + 8 * l);
+    for (int l = 0; l < 4; ++l) with_signs(iq2_xxs_grid[q[l]], even_signs(word >> 7 * l & 127), code + 32 * g + 8 * l);
   }
 }
 
@@ -51,7 +49,7 @@ inline void iq2_xs(const uint8_t* b, int8_t* code, float* scale, float*) {
   half_scales(b + 66, half_field(b), scale);
   for (int i = 0; i < 32; ++i) {
     const uint16_t word = field16(b + 2 + 2 * i);
-    eight(iq2_xs_grid, word & 511, even_signs(word >> 9), code + 8 * i);
+    with_signs(iq2_xs_grid[word & 511], even_signs(word >> 9), code + 8 * i);
   }
 }
 
@@ -59,7 +57,7 @@ inline void iq2_s(const uint8_t* b, int8_t* code, float* scale, float*) {
   half_scales(b + 74, half_field(b), scale);
   for (int i = 0; i < 32; ++i) {
     const int index = b[2 + i] | (b[66 + i / 4] << (8 - 2 * (i % 4)) & 0x300);
-    eight(iq2_s_grid, index, b[34 + i], code + 8 * i);
+    with_signs(iq2_s_grid[static_cast<size_t>(index)], b[34 + i], code + 8 * i);
   }
 }
 
@@ -69,8 +67,8 @@ inline void iq3_xxs(const uint8_t* b, int8_t* code, float* scale, float*) {
     const uint32_t word = field32(b + 66 + 4 * g);
     scale[g] = d * (0.5f + static_cast<float>(word >> 28)) * 0.5f;
     for (int l = 0; l < 8; ++l) {
-      const int signs = even_signs(word >> 7 * (l / 2) & 127) >> 4 * (l % 2);
-      four(iq3_xxs_grid, iq3_xxs_levels, b[2 + 8 * g + l], signs, code + 32 * g + 4 * l);
+      const uint32_t signs = even_signs(word >> 7 * (l / 2) & 127) >> 4 * (l % 2);
+      with_signs(iq3_xxs_grid[b[2 + 8 * g + l]], signs, code + 32 * g + 4 * l);
     }
   }
 }
@@ -81,15 +79,16 @@ inline void iq3_s(const uint8_t* b, int8_t* code, float* scale, float*) {
     scale[g] = d * static_cast<float>(1 + 2 * (b[106 + g / 2] >> 4 * (g % 2) & 15));
     for (int l = 0; l < 8; ++l) {
       const int index = b[2 + 8 * g + l] | (b[66 + g] >> l & 1) << 8;
-      four(iq3_s_grid, iq3_s_levels, index, b[74 + 4 * g + l / 2] >> 4 * (l % 2), code + 32 * g + 4 * l);
+      with_signs(iq3_s_grid[static_cast<size_t>(index)], static_cast<uint32_t>(b[74 + 4 * g + l / 2] >> 4 * (l % 2)), code + 32 * g + 4 * l);
     }
   }
 }
 
 // value = dl (grid + delta), delta = +-1/8: eight times the bracket is whole, and dl / 8 is exact.
 inline void eight_with_delta(int index, bool negative, int8_t* code) {
-  for (int j = 0; j < 8; ++j)
-    code[j] = static_cast<int8_t>(8 * iq1_levels[iq1_grid[index] >> 2 * j & 3] + (negative ? -1 : 1));
+  const uint64_t entry = iq1_grid[static_cast<size_t>(index)], low = 0x7F * ones, delta = negative ? ~uint64_t{0} : ones;
+  const uint64_t sums = ((entry & low) + (delta & low)) ^ ((entry ^ delta) & ~low);  // byte by byte, without carries
+  std::memcpy(code, &sums, 8);
 }
 
 inline void iq1_s(const uint8_t* b, int8_t* code, float* scale, float*) {

@@ -47,7 +47,7 @@ TEST(Blocks, RowsAgreeWithThemselves) {
     EXPECT_EQ(format_by_name(f.name), &f);
     EXPECT_EQ(format_by_gguf_type(f.gguf_type), &f);
     EXPECT_EQ(f.codes == nullptr, f.group == 0) << f.name;
-    if (f.group) EXPECT_EQ(f.block % f.group, 0) << f.name;
+    EXPECT_EQ(f.group ? f.block % f.group : 0, 0) << f.name;
   }
   EXPECT_EQ(format_by_name("q4_k"), format_by_name("Q4_K"));
   EXPECT_EQ(format_by_name("Q4_Z"), nullptr);
