@@ -26,13 +26,16 @@ inline void q2_k(const uint8_t* b, int8_t* code, float* scale, float* minimum) {
   two_bit_planes(b + 16, [&](int i, int q) { code[i] = static_cast<int8_t>(q); });
 }
 
-inline void q3_k(const uint8_t* b, int8_t* code, float* scale, float*) {
-  const uint8_t* s = b + 96;
-  const float d = half_field(b + 108);
+/// The sixteen six-bit scales of Q3_K, less 32.
+inline void q3_k_scales(const uint8_t* s, float d, float* scale) {
   for (int g = 0; g < 16; ++g) {
     int low = g < 8 ? s[g] & 15 : s[g - 8] >> 4, high = s[8 + g % 4] >> 2 * (g / 4) & 3;
     scale[g] = d * static_cast<float>((low | high << 4) - 32);
   }
+}
+
+inline void q3_k(const uint8_t* b, int8_t* code, float* scale, float*) {
+  q3_k_scales(b + 96, half_field(b + 108), scale);
   // A third bit that is not set takes four away.
   two_bit_planes(b + 32, [&](int i, int q) { code[i] = static_cast<int8_t>(q - (b[i % 32] >> i / 32 & 1 ? 0 : 4)); });
 }

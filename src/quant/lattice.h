@@ -123,13 +123,17 @@ inline void iq4_nl(const uint8_t* b, int8_t* code, float* scale, float*) {
   level_nibbles(b + 2, iq4_levels, code);
 }
 
-inline void iq4_xs(const uint8_t* b, int8_t* code, float* scale, float*) {
-  const float d = half_field(b);
+/// The eight six-bit scales of IQ4_XS, less 32.
+inline void iq4_xs_scales(const uint8_t* b, float d, float* scale) {
   for (int g = 0; g < 8; ++g) {
     const int s = (b[4 + g / 2] >> 4 * (g % 2) & 15) | (field16(b + 2) >> 2 * g & 3) << 4;
     scale[g] = d * static_cast<float>(s - 32);
-    level_nibbles(b + 8 + 16 * g, iq4_levels, code + 32 * g);
   }
+}
+
+inline void iq4_xs(const uint8_t* b, int8_t* code, float* scale, float*) {
+  iq4_xs_scales(b, half_field(b), scale);
+  for (int g = 0; g < 8; ++g) level_nibbles(b + 8 + 16 * g, iq4_levels, code + 32 * g);
 }
 
 }  // namespace madang::lattice

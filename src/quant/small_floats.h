@@ -32,9 +32,13 @@ inline void tq2_0(const uint8_t* b, int8_t* code, float* scale, float*) {
 
 inline constexpr int8_t e2m1_doubled[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
+/// 2^(e - 128), e8m0 halved for the doubled levels; exponents 0 and 1 are subnormal.
+inline float half_e8m0(uint8_t e) {
+  return std::bit_cast<float>(e < 2 ? 0x00200000u << e : static_cast<uint32_t>(e - 1) << 23);
+}
+
 inline void mxfp4(const uint8_t* b, int8_t* code, float* scale, float*) {
-  // 2^(e - 128); exponents 0 and 1 are subnormal.
-  *scale = std::bit_cast<float>(b[0] < 2 ? 0x00200000u << b[0] : static_cast<uint32_t>(b[0] - 1) << 23);
+  *scale = half_e8m0(b[0]);
   for (int i = 0; i < 16; ++i) code[i] = e2m1_doubled[b[1 + i] & 15], code[i + 16] = e2m1_doubled[b[1 + i] >> 4];
 }
 

@@ -62,6 +62,8 @@ struct Emulated {
   static void store_bytes(void* p, B x) { std::memcpy(p, x.v, 32); }
   /// The low nibbles of 16 bytes, then their high nibbles.
   static B nibbles(const uint8_t* p) { return each_byte([&](int i) { return i < 16 ? p[i] & 15 : p[i - 16] >> 4; }); }
+  /// table[x] for bytes in 0 .. 15.
+  static B look_up(const int8_t* table, B x) { return each_byte([&](int i) { return table[x.v[i]]; }); }
   static B low_nibbles(B x) { return each_byte([&](int i) { return x.v[i] & 15; }); }
   static B high_nibbles(B x) { return each_byte([&](int i) { return static_cast<uint8_t>(x.v[i]) >> 4; }); }
   /// Two bits of every byte, from bit `at`, moved up to bit `to`.

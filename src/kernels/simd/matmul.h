@@ -45,6 +45,7 @@ void exact_rows(const float* const* w, const float* x, int64_t n, int64_t cols, 
 template <class V>
 void matmul_exact(const Weight& w, const float* x, int64_t n, int64_t begin, int64_t end, float* y, int64_t y_stride) {
   const bool plain = w.format == &f32_format;
+  const auto decode = row_forms<V>(*w.format).decode;
   std::vector<float> decoded(plain ? 0 : static_cast<size_t>(row_tile * w.cols));
   for (int64_t r = begin; r < end; r += row_tile) {
     const int64_t count = std::min<int64_t>(row_tile, end - r);
@@ -52,7 +53,7 @@ void matmul_exact(const Weight& w, const float* x, int64_t n, int64_t begin, int
     for (int64_t i = 0; i < count; ++i) {
       if (plain) { rows[i] = w.f32() + (r + i) * w.cols; continue; }
       float* to = decoded.data() + i * w.cols;
-      decode_row<V>(w, r + i, to);
+      decode(w, r + i, to);
       rows[i] = to;
     }
     if (count == row_tile) exact_rows<V, row_tile>(rows, x, n, w.cols, y + r, y_stride);
@@ -106,7 +107,7 @@ void fast_all(const Weight& w, const Int8Rows& x, const float* x_sum, int64_t be
   std::vector<float> scales(static_cast<size_t>(row_tile * groups)), lows(static_cast<size_t>(row_tile * groups));
   UnpackedRow rows[row_tile];
   for (int i = 0; i < row_tile; ++i) rows[i] = {codes.data() + i * w.cols, scales.data() + i * groups, lows.data() + i * groups};
-  const RowReader read = row_reader<V>(*w.format);
+  const RowReader read = row_forms<V>(*w.format).read;
   for (int64_t r = begin; r < end; r += row_tile) {
     const int64_t count = std::min<int64_t>(row_tile, end - r);
     for (int64_t i = 0; i < count; ++i) read(w, r + i, rows[i]);

@@ -1,9 +1,12 @@
 // Blocks of a weight to int8 codes, scales and minimums, or to float32, over the SIMD vocabulary V. Formats without a
 // vector form here go through their own reader (quant/format.h): the result is the same, only slower.
 #pragma once
-#include <cstring>
+#include <algorithm>
 
 #include "kernels/table.h"
+#include "quant/k_quants.h"
+#include "quant/lattice.h"
+#include "quant/small_floats.h"
 #include "tensor/half.h"
 
 namespace madang::simd {
@@ -14,46 +17,67 @@ struct UnpackedRow {
   float *scale, *minimum;
 };
 
-static inline uint16_t read16(const uint8_t* p) { uint16_t h; std::memcpy(&h, p, 2); return h; }
-static inline uint32_t read32(const uint8_t* p) { uint32_t w; std::memcpy(&w, p, 4); return w; }
-
-// The eight six-bit scales and minimums of Q4_K and Q5_K (ggml: get_scale_min_k4).
-static inline void k_scales(const uint8_t* p, float d, float dmin, float* scale, float* minimum) {
-  for (int j = 0; j < 8; ++j) {
-    int s = j < 4 ? p[j] & 63 : (p[j + 4] & 15) | (p[j - 4] >> 6) << 4;
-    int m = j < 4 ? p[j + 4] & 63 : (p[j + 4] >> 4) | (p[j] >> 6) << 4;
-    scale[j] = d * static_cast<float>(s), minimum[j] = dmin * static_cast<float>(m);
-  }
-}
-
-// (Helpers that are no templates are static: this header is compiled for several instruction sets, and an inline
-// function would be shared between them.)
+// Helpers that are no templates are static: this header is compiled for several instruction sets, and an inline
+// function would be shared between them. (Headers of lower floors are included before a set's region begins.)
 
 template <class V>
 struct Blocks {
+  // Two bits of byte j of half h, plane p (of four), belong to element 128 h + 32 p + j; finish(codes, 4 h + p).
+  template <class Finish>
+  static void two_bit_planes(const uint8_t* q, int8_t* code, Finish finish) {
+    for (int plane = 0; plane < 8; ++plane)
+      V::store_bytes(code + 32 * plane, finish(V::two_bits(V::load_bytes(q + 32 * (plane / 4)), 2 * (plane % 4), 0), plane));
+  }
+
   // One block each: layouts are those of the headers in quant/.
   static void q4_0(const uint8_t* b, int8_t* code, float* scale, float*) {
-    scale[0] = V::half(read16(b));
+    scale[0] = V::half(field16(b));
     V::store_bytes(code, V::minus(V::nibbles(b + 2), 8));
   }
   static void q4_1(const uint8_t* b, int8_t* code, float* scale, float* minimum) {
-    scale[0] = V::half(read16(b)), minimum[0] = -V::half(read16(b + 2));
+    scale[0] = V::half(field16(b)), minimum[0] = -V::half(field16(b + 2));
     V::store_bytes(code, V::nibbles(b + 4));
   }
   static void q5_0(const uint8_t* b, int8_t* code, float* scale, float*) {
-    scale[0] = V::half(read16(b));
-    V::store_bytes(code, V::minus(V::either(V::nibbles(b + 6), V::spread_bits(read32(b + 2), 16)), 16));
+    scale[0] = V::half(field16(b));
+    V::store_bytes(code, V::minus(V::either(V::nibbles(b + 6), V::spread_bits(field32(b + 2), 16)), 16));
   }
   static void q5_1(const uint8_t* b, int8_t* code, float* scale, float* minimum) {
-    scale[0] = V::half(read16(b)), minimum[0] = -V::half(read16(b + 2));
-    V::store_bytes(code, V::either(V::nibbles(b + 8), V::spread_bits(read32(b + 4), 16)));
+    scale[0] = V::half(field16(b)), minimum[0] = -V::half(field16(b + 2));
+    V::store_bytes(code, V::either(V::nibbles(b + 8), V::spread_bits(field32(b + 4), 16)));
   }
   static void q8_0(const uint8_t* b, int8_t* code, float* scale, float*) {
-    scale[0] = V::half(read16(b));
+    scale[0] = V::half(field16(b));
     V::store_bytes(code, V::load_bytes(b + 2));
   }
+  static void q2_k(const uint8_t* b, int8_t* code, float* scale, float* minimum) {
+    const float d = V::half(field16(b + 80)), dmin = V::half(field16(b + 82));
+    for (int g = 0; g < 16; ++g) scale[g] = d * static_cast<float>(b[g] & 15), minimum[g] = dmin * static_cast<float>(b[g] >> 4);
+    two_bit_planes(b + 16, code, [](auto codes, int) { return codes; });
+  }
+  static void q3_k(const uint8_t* b, int8_t* code, float* scale, float*) {
+    k_quants::q3_k_scales(b + 96, V::half(field16(b + 108)), scale);
+    const auto third = V::load_bytes(b);
+    two_bit_planes(b + 32, code, [&](auto codes, int plane) { return V::minus(V::either(codes, V::one_bit(third, plane, 2)), 4); });
+  }
+  static void tq2_0(const uint8_t* b, int8_t* code, float* scale, float*) {
+    std::fill_n(scale, 8, V::half(field16(b + 64)));
+    two_bit_planes(b, code, [](auto codes, int) { return V::minus(codes, 1); });
+  }
+  static void iq4_nl(const uint8_t* b, int8_t* code, float* scale, float*) {
+    scale[0] = V::half(field16(b));
+    V::store_bytes(code, V::look_up(lattice::iq4_levels, V::nibbles(b + 2)));
+  }
+  static void iq4_xs(const uint8_t* b, int8_t* code, float* scale, float*) {
+    lattice::iq4_xs_scales(b, V::half(field16(b)), scale);
+    for (int g = 0; g < 8; ++g) V::store_bytes(code + 32 * g, V::look_up(lattice::iq4_levels, V::nibbles(b + 8 + 16 * g)));
+  }
+  static void mxfp4(const uint8_t* b, int8_t* code, float* scale, float*) {
+    scale[0] = small_floats::half_e8m0(b[0]);
+    V::store_bytes(code, V::look_up(small_floats::e2m1_doubled, V::nibbles(b + 1)));
+  }
   static void q4_k(const uint8_t* b, int8_t* code, float* scale, float* minimum) {
-    k_scales(b + 4, V::half(read16(b)), V::half(read16(b + 2)), scale, minimum);
+    k_quants::six_bit_scales(b + 4, V::half(field16(b)), V::half(field16(b + 2)), scale, minimum);
     for (int i = 0; i < 4; ++i) {
       const auto both = V::load_bytes(b + 16 + 32 * i);
       V::store_bytes(code + 64 * i, V::low_nibbles(both));
@@ -61,7 +85,7 @@ struct Blocks {
     }
   }
   static void q5_k(const uint8_t* b, int8_t* code, float* scale, float* minimum) {
-    k_scales(b + 4, V::half(read16(b)), V::half(read16(b + 2)), scale, minimum);
+    k_quants::six_bit_scales(b + 4, V::half(field16(b)), V::half(field16(b + 2)), scale, minimum);
     const auto fifth = V::load_bytes(b + 16);
     for (int i = 0; i < 4; ++i) {
       const auto both = V::load_bytes(b + 48 + 32 * i);
@@ -70,7 +94,7 @@ struct Blocks {
     }
   }
   static void q6_k(const uint8_t* b, int8_t* code, float* scale, float*) {
-    const float d = V::half(read16(b + 208));
+    const float d = V::half(field16(b + 208));
     for (int i = 0; i < 16; ++i) scale[i] = d * static_cast<float>(static_cast<int8_t>(b[192 + i]));
     for (int half = 0; half < 2; ++half, code += 128) {
       const auto low = V::load_bytes(b + 64 * half), high = V::load_bytes(b + 64 * half + 32), top = V::load_bytes(b + 128 + 32 * half);
@@ -100,46 +124,60 @@ void read_row_of(const Weight& w, int64_t row, UnpackedRow out) {
     read(p, out.code + i * block, out.scale + i * (block / group), out.minimum + i * (block / group));
 }
 
-template <class V>
-RowReader row_reader(const Format& format) {
-  switch (format.gguf_type) {  // ids of quant/formats.cpp
-    case 2: return read_row_of<Blocks<V>::q4_0, 32, 18, 32>;
-    case 3: return read_row_of<Blocks<V>::q4_1, 32, 20, 32>;
-    case 6: return read_row_of<Blocks<V>::q5_0, 32, 22, 32>;
-    case 7: return read_row_of<Blocks<V>::q5_1, 32, 24, 32>;
-    case 8: return read_row_of<Blocks<V>::q8_0, 32, 34, 32>;
-    case 12: return read_row_of<Blocks<V>::q4_k, 256, 144, 32>;
-    case 13: return read_row_of<Blocks<V>::q5_k, 256, 176, 32>;
-    case 14: return read_row_of<Blocks<V>::q6_k, 256, 210, 16>;
-    default: return read_row;
+/// The same to float32: value = scale * code - minimum, the product rounded before the subtraction as formats define it.
+template <class V, auto read, int block, int bytes, int group, bool minimums>
+void decode_row_of(const Weight& w, int64_t row, float* out) {
+  const uint8_t* p = w.row(row);
+  int8_t code[block];
+  float scale[block / group], minimum[block / group];
+  for (int64_t at = 0; at < w.cols; at += block, p += bytes) {
+    read(p, code, scale, minimum);
+    for (int i = 0; i < block; i += 8) {
+      const auto product = V::mul(V::set(scale[i / group]), V::load_i8(code + i));
+      V::store(out + at + i, minimums ? V::sub(product, V::set(minimum[i / group])) : product);
+    }
   }
 }
 
-/// value = scale * code - minimum, the product rounded before the subtraction as the formats define it.
+template <class V, auto load>
+void widen_row(const Weight& w, int64_t row, float* out) {
+  const auto* p = reinterpret_cast<const uint16_t*>(w.row(row));
+  int64_t i = 0;
+  for (; i + 8 <= w.cols; i += 8) V::store(out + i, load(p + i));
+  if (i < w.cols) w.format->decode(w.row(row) + 2 * i, w.cols - i, out + i);
+}
+
+/// A row by the format's own decoder.
+static inline void decode_row(const Weight& w, int64_t row, float* out) { w.format->decode(w.row(row), w.cols, out); }
+
+struct RowForms {
+  RowReader read = read_row;                                              ///< to codes, scales and minimums
+  void (*decode)(const Weight& w, int64_t row, float* out) = decode_row;  ///< to float32
+};
+
 template <class V>
-void decode_row(const Weight& w, int64_t row, float* out) {
-  const Format& f = *w.format;
-  const uint8_t* block = w.row(row);
-  if (&f == &f16_format || &f == &bf16_format) {
-    int64_t i = 0;
-    for (; i + 8 <= w.cols; i += 8) {
-      const auto* p = reinterpret_cast<const uint16_t*>(block + 2 * i);
-      V::store(out + i, &f == &f16_format ? V::load_half(p) : V::load_bf16(p));
-    }
-    if (i < w.cols) f.decode(block + 2 * i, w.cols - i, out + i);
-    return;
-  }
-  if (!f.codes) return f.decode(block, w.cols, out);
-  // A block at a time through the row reader: the whole row's codes need not be kept.
-  const RowReader read = row_reader<V>(f);
-  int8_t code[256];
-  float scale[16], minimum[16] = {};
-  for (int64_t at = 0; at < w.cols; at += f.block, block += f.bytes) {
-    read({&f, block, 1, f.block, nullptr}, 0, {code, scale, minimum});
-    for (int i = 0; i < f.block; i += 8) {
-      const auto product = V::mul(V::set(scale[i / f.group]), V::load_i8(code + i));
-      V::store(out + at + i, f.has_minimum ? V::sub(product, V::set(minimum[i / f.group])) : product);
-    }
+RowForms row_forms(const Format& format) {
+  auto of = []<auto read, int block, int bytes, int group, bool minimums = false>() {
+    return RowForms{read_row_of<read, block, bytes, group>, decode_row_of<V, read, block, bytes, group, minimums>};
+  };
+  switch (format.gguf_type) {  // ids and sizes of quant/formats.cpp
+    case 1: return {read_row, widen_row<V, V::load_half>};
+    case 2: return of.template operator()<Blocks<V>::q4_0, 32, 18, 32>();
+    case 3: return of.template operator()<Blocks<V>::q4_1, 32, 20, 32, true>();
+    case 6: return of.template operator()<Blocks<V>::q5_0, 32, 22, 32>();
+    case 7: return of.template operator()<Blocks<V>::q5_1, 32, 24, 32, true>();
+    case 8: return of.template operator()<Blocks<V>::q8_0, 32, 34, 32>();
+    case 10: return of.template operator()<Blocks<V>::q2_k, 256, 84, 16, true>();
+    case 11: return of.template operator()<Blocks<V>::q3_k, 256, 110, 16>();
+    case 12: return of.template operator()<Blocks<V>::q4_k, 256, 144, 32, true>();
+    case 13: return of.template operator()<Blocks<V>::q5_k, 256, 176, 32, true>();
+    case 14: return of.template operator()<Blocks<V>::q6_k, 256, 210, 16>();
+    case 20: return of.template operator()<Blocks<V>::iq4_nl, 32, 18, 32>();
+    case 23: return of.template operator()<Blocks<V>::iq4_xs, 256, 136, 32>();
+    case 30: return {read_row, widen_row<V, V::load_bf16>};
+    case 35: return of.template operator()<Blocks<V>::tq2_0, 256, 66, 32>();
+    case 39: return of.template operator()<Blocks<V>::mxfp4, 32, 17, 32>();
+    default: return {};
   }
 }
 

@@ -1,5 +1,5 @@
 // AVX2, FMA and F16C: the vocabulary in intrinsics, and the kernels compiled over it in a target region. Standard
-// headers come before the region, so that nothing shared is compiled for this set.
+// headers and those of lower floors come before the region, so that nothing shared is compiled for this set.
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -11,6 +11,9 @@
 #include <vector>
 
 #include "kernels/table.h"
+#include "quant/k_quants.h"
+#include "quant/lattice.h"
+#include "quant/small_floats.h"
 #include "tensor/half.h"
 
 #if defined(__clang__)
@@ -74,6 +77,9 @@ struct Avx2 {
   static B nibbles(const uint8_t* p) {
     const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return _mm256_and_si256(_mm256_set_m128i(_mm_srli_epi16(x, 4), x), _mm256_set1_epi8(15));
+  }
+  static B look_up(const int8_t* table, B x) {
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))), x);
   }
   static B low_nibbles(B x) { return _mm256_and_si256(x, _mm256_set1_epi8(15)); }
   static B high_nibbles(B x) { return _mm256_and_si256(_mm256_srli_epi16(x, 4), _mm256_set1_epi8(15)); }
