@@ -158,9 +158,9 @@ TEST_P(SameBits, AloneAndInAnyCompany) {
 INSTANTIATE_TEST_SUITE_P(Models, SameBits,
                          testing::Combine(testing::ValuesIn(test::tiny_models()),
                                           testing::Values(Compute::exact, Compute::fast)),
-                         [](const auto& info) {
-                           return test::test_name(std::get<0>(info.param)) +
-                                  (std::get<1>(info.param) == Compute::exact ? "_exact" : "_fast");
+                         [](const auto& given) {
+                           return test::test_name(std::get<0>(given.param)) +
+                                  (std::get<1>(given.param) == Compute::exact ? "_exact" : "_fast");
                          });
 
 }  // namespace
