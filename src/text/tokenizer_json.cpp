@@ -1,4 +1,5 @@
 // Hugging Face's tokenizer.json: the whole pipeline stands in the file.
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -123,7 +124,8 @@ struct Builder {
     }
     std::vector<double> scores;
     for (const auto& [piece, score] : file.vocab) scores.push_back(score);
-    return make_unigram(parts.tokens, std::move(scores), std::vector<bool>(file.vocab.size(), true), rules, false);
+    double lowest = scores.empty() ? 0 : *std::min_element(scores.begin(), scores.end());
+    return make_unigram(parts.tokens, std::move(scores), std::vector<bool>(file.vocab.size(), true), rules, lowest, false);
   }
 
   // Files of the first years do not name the model's type.

@@ -31,6 +31,13 @@ inline size_t previous(std::string_view text, size_t at) {
   return at;
 }
 
+/// How many characters valid UTF-8 has.
+inline size_t characters(std::string_view text) {
+  size_t n = 0;
+  for (char c : text) n += (static_cast<uint8_t>(c) & 0xC0) != 0x80;
+  return n;
+}
+
 void append_utf8(std::string& out, char32_t value);
 std::string to_utf8(char32_t value);
 

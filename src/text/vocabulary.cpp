@@ -132,12 +132,8 @@ class Assembly {
     std::vector<bool> usable(v_.tokens.size());
     for (int32_t id = 0; id < count(); ++id) usable[id] = add_piece(id, fallback);
     build_piece_decoder(rules.add_dummy_prefix);
-    std::vector<double> scores(v_.scores.begin(), v_.scores.end());
-    scores.resize(v_.tokens.size());
-    if (unigram)
-      parts_->model = make_unigram(parts_->tokens, scores, usable, fallback, true);
-    else
-      parts_->model = make_bpe(parts_->tokens, BpeRules{.byte_symbols = false, .fallback = fallback}, ranks(usable));
+    if (unigram) parts_->model = unigram_model(usable, fallback);
+    else parts_->model = make_bpe(parts_->tokens, BpeRules{.byte_symbols = false, .fallback = fallback}, ranks(usable));
     parts_->add_bos = !unigram;
     parts_->add_eos = unigram;
     parts_->kind = unigram ? "sentencepiece unigram" : "sentencepiece BPE";
@@ -147,6 +143,26 @@ class Assembly {
     std::string name = v_.name;
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
     return name.find("phi-3") != name.npos || name.find("phi3") != name.npos;
+  }
+
+  // User-defined pieces are scored so that they nearly always win: by the best score for each of their bytes. (Scores are
+  // logarithms; sentencepiece's search for the best one starts at zero and so stays there.)
+  std::unique_ptr<WordModel> unigram_model(const std::vector<bool>& usable, const Fallback& fallback) const {
+    std::vector<double> scores(v_.scores.begin(), v_.scores.end());
+    scores.resize(v_.tokens.size());
+    float lowest = 0, highest = 0;
+    bool any = false;
+    for (int32_t id = 0; id < count(); ++id) {
+      if (type(id) != TokenType::normal) continue;
+      auto score = static_cast<float>(scores[id]);
+      lowest = any ? std::min(lowest, score) : score;
+      highest = std::max(highest, score);
+      any = true;
+    }
+    for (int32_t id = 0; id < count(); ++id)
+      if (type(id) == TokenType::user_defined)
+        scores[id] = static_cast<float>(parts_->tokens[id].size()) * highest - 0.1;
+    return make_unigram(parts_->tokens, std::move(scores), usable, fallback, lowest, true);
   }
 
   // Whether the model may choose the piece.
@@ -166,7 +182,7 @@ class Assembly {
     }
     // Converters write the blanks of user-defined pieces plainly.
     std::string piece = replace_all(spelled, " ", blank_mark);
-    if (type(id) == TokenType::user_defined)
+    if (type(id) == TokenType::user_defined && v_.model != "t5")
       parts_->normalized_added.add({.id = id, .content = piece, .special = false});
     parts_->tokens.add(id, piece, v_.where);
     return type(id) != TokenType::unused;

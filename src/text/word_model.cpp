@@ -13,13 +13,10 @@ namespace {
 class Unigram final : public WordModel {
  public:
   Unigram(const TokenTable& tokens, std::vector<double> scores, const std::vector<bool>& usable, Fallback fallback,
-          bool single)
+          double lowest, bool single)
       : scores_(std::move(scores)), fallback_(fallback), single_(single) {
-    double lowest = std::numeric_limits<double>::infinity();
     for (int32_t id = tokens.size() - 1; id >= 0; --id) {
-      if (!tokens.has(id)) continue;
-      lowest = std::min(lowest, scores_[id]);
-      if (usable[id] && !tokens[id].empty()) trie_.add(tokens[id], id);
+      if (tokens.has(id) && usable[id] && !tokens[id].empty()) trie_.add(tokens[id], id);
     }
     // sentencepiece's penalty: an unknown character is worse than any piece, by 10 nats.
     unknown_score_ = std::isfinite(lowest) ? lowest - 10 : -10;
@@ -86,8 +83,7 @@ class WordPiece final : public WordModel {
 
   void encode(std::string_view word, WordScratch& scratch, std::vector<int32_t>& out) const override {
     size_t before = out.size();
-    size_t characters = std::count_if(word.begin(), word.end(), [](char c) { return (c & 0xC0) != 0x80; });
-    bool covered = characters <= longest_;
+    bool covered = characters(word) <= longest_;
     for (size_t at = 0; covered && at < word.size();) {
       size_t end = word.size();
       int32_t id = -1;
@@ -148,8 +144,9 @@ class LongestMatch final : public WordModel {
 }  // namespace
 
 std::unique_ptr<WordModel> make_unigram(const TokenTable& tokens, std::vector<double> scores,
-                                        const std::vector<bool>& usable, Fallback fallback, bool single) {
-  return std::make_unique<Unigram>(tokens, std::move(scores), usable, fallback, single);
+                                        const std::vector<bool>& usable, Fallback fallback, double lowest,
+                                        bool single) {
+  return std::make_unique<Unigram>(tokens, std::move(scores), usable, fallback, lowest, single);
 }
 
 std::unique_ptr<WordModel> make_wordpiece(const TokenTable& tokens, std::string prefix, int32_t unknown,

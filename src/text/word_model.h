@@ -66,9 +66,10 @@ std::unique_ptr<WordModel> make_bpe(const TokenTable& tokens, BpeRules rules, st
 inline constexpr uint32_t no_rank = ~uint32_t{0};
 
 /// The pieces with the largest sum of scores (Kudo 2018). `usable[id]`: whether the piece may be chosen. Of pieces
-/// spelled alike the last counts. `single`: sums in float32, as sentencepiece has them; equally good ways hang on it.
+/// spelled alike the last counts. `lowest`: the lowest score, which unknown characters fall short of. `single`: sums in float32, as
+/// sentencepiece has them; equally good ways hang on it.
 std::unique_ptr<WordModel> make_unigram(const TokenTable& tokens, std::vector<double> scores,
-                                        const std::vector<bool>& usable, Fallback fallback, bool single);
+                                        const std::vector<bool>& usable, Fallback fallback, double lowest, bool single);
 
 /// Greedy longest pieces; those inside a word carry `prefix` ("##"); a word that cannot be covered is unknown.
 std::unique_ptr<WordModel> make_wordpiece(const TokenTable& tokens, std::string prefix, int32_t unknown,
