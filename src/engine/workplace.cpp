@@ -17,7 +17,7 @@ int checked(int threads) {
 }  // namespace
 
 Workplace::Workplace(const WorkOptions& options)
-    : pool_(checked(options.threads)), kernels_(pick_kernels(options.kernels.c_str())), compute_(options.compute) {}
+    : pool_(checked(options.threads)), kernels_(pick_kernels(options.kernels)), compute_(options.compute) {}
 
 Tensor Workplace::forward(const Model& model, Step& step) {
   arena_.rewind({});

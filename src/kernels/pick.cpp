@@ -1,6 +1,4 @@
 // Which kernels run: the first of an ordered list that the processor and the operating system grant.
-#include <string_view>
-
 #include "base/cpu.h"
 #include "base/error.h"
 #include "kernels/table.h"
@@ -25,12 +23,12 @@ const Choice choices[] = {
 
 }  // namespace
 
-const Kernels& pick_kernels(const char* forced) {
+const Kernels& pick_kernels(std::string_view forced) {
   const Cpu cpu = Cpu::detect();
   std::string known;
   for (const Choice& choice : choices) {
-    if (!*forced && !choice.only_if_forced && choice.granted(cpu)) return choice.kernels();
-    if (std::string_view(forced) == choice.name) {
+    if (forced.empty() && !choice.only_if_forced && choice.granted(cpu)) return choice.kernels();
+    if (forced == choice.name) {
       if (choice.granted(cpu)) return choice.kernels();
       throw Error(Kind::unsupported, say("this processor cannot run the kernels named {}", forced)).found(cpu.name);
     }

@@ -14,6 +14,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "quant/weight.h"
 
@@ -146,6 +147,6 @@ const Kernels& avx2_kernels();      ///< to be called only where the processor h
 
 /// The best table that the processor and the operating system grant, or the one named by `forced` ("" for none).
 /// Throws Kind::usage naming the known ones if `forced` is unknown, Kind::unsupported if this machine lacks it.
-const Kernels& pick_kernels(const char* forced);
+const Kernels& pick_kernels(std::string_view forced = "");
 
 }  // namespace madang
