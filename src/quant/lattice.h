@@ -79,14 +79,16 @@ inline void iq3_s(const uint8_t* b, int8_t* code, float* scale, float*) {
     scale[g] = d * static_cast<float>(1 + 2 * (b[106 + g / 2] >> 4 * (g % 2) & 15));
     for (int l = 0; l < 8; ++l) {
       const int index = b[2 + 8 * g + l] | (b[66 + g] >> l & 1) << 8;
-      with_signs(iq3_s_grid[static_cast<size_t>(index)], static_cast<uint32_t>(b[74 + 4 * g + l / 2] >> 4 * (l % 2)), code + 32 * g + 4 * l);
+      with_signs(iq3_s_grid[static_cast<size_t>(index)], static_cast<uint32_t>(b[74 + 4 * g + l / 2] >> 4 * (l % 2)),
+                 code + 32 * g + 4 * l);
     }
   }
 }
 
 // value = dl (grid + delta), delta = +-1/8: eight times the bracket is whole, and dl / 8 is exact.
 inline void eight_with_delta(int index, bool negative, int8_t* code) {
-  const uint64_t entry = iq1_grid[static_cast<size_t>(index)], low = 0x7F * ones, delta = negative ? ~uint64_t{0} : ones;
+  const uint64_t entry = iq1_grid[static_cast<size_t>(index)], low = 0x7F * ones,
+                 delta = negative ? ~uint64_t{0} : ones;
   const uint64_t sums = ((entry & low) + (delta & low)) ^ ((entry ^ delta) & ~low);  // byte by byte, without carries
   std::memcpy(code, &sums, 8);
 }
@@ -104,7 +106,8 @@ inline void iq1_s(const uint8_t* b, int8_t* code, float* scale, float*) {
 inline void iq1_m(const uint8_t* b, int8_t* code, float* scale, float*) {
   uint16_t words[4];
   for (int i = 0; i < 4; ++i) words[i] = field16(b + 48 + 2 * i);
-  const float d = float_of_half(static_cast<uint16_t>(words[0] >> 12 | (words[1] >> 8 & 0xF0) | (words[2] >> 4 & 0xF00) | (words[3] & 0xF000)));
+  const float d = float_of_half(
+      static_cast<uint16_t>(words[0] >> 12 | (words[1] >> 8 & 0xF0) | (words[2] >> 4 & 0xF00) | (words[3] & 0xF000)));
   for (int g = 0; g < 16; ++g) scale[g] = d * static_cast<float>(2 * (words[g / 4] >> 3 * (g % 4) & 7) + 1) / 8;
   for (int i = 0; i < 32; ++i) {
     const int high = b[32 + i / 2] >> 4 * (i % 2) & 15;

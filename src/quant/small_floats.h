@@ -1,8 +1,8 @@
 // Ternary and four-bit floating point.
 //   TQ1_0  48 + 4 bytes of base-3 digits (five and four in a byte, top digit first), f16 d:  (digit - 1) d
 //   TQ2_0  64 bytes of 2 bits, f16 d:  (q - 1) d
-//   MXFP4  e8m0 exponent, 16 bytes of e2m1 (OCP Microscaling 1.0); the level table is doubled, so the scale is 2^(e - 128)
-//   NVFP4  four unsigned e4m3 scales, one for 16 weights, 32 bytes of e2m1; no tensor-wide scale in the block
+//   MXFP4  e8m0 exponent, 16 bytes of e2m1 (OCP Microscaling 1.0); the level table is doubled, so the scale is 2^(e -
+//   128) NVFP4  four unsigned e4m3 scales, one for 16 weights, 32 bytes of e2m1; no tensor-wide scale in the block
 #pragma once
 #include <bit>
 
@@ -47,14 +47,16 @@ inline float half_ue4m3(uint8_t b) {
   const int exponent = b >> 3 & 15, fraction = b & 7;
   if (b == 0x7F) return 0;
   return exponent == 0 ? static_cast<float>(fraction) * 0x1p-10f
-                       : std::bit_cast<float>(static_cast<uint32_t>(exponent + 119) << 23 | static_cast<uint32_t>(fraction) << 20);
+                       : std::bit_cast<float>(static_cast<uint32_t>(exponent + 119) << 23 |
+                                              static_cast<uint32_t>(fraction) << 20);
 }
 
 inline void nvfp4(const uint8_t* b, int8_t* code, float* scale, float*) {
   for (int g = 0; g < 4; ++g) {
     scale[g] = half_ue4m3(b[g]);
     const uint8_t* q = b + 4 + 8 * g;
-    for (int i = 0; i < 8; ++i) code[16 * g + i] = e2m1_doubled[q[i] & 15], code[16 * g + 8 + i] = e2m1_doubled[q[i] >> 4];
+    for (int i = 0; i < 8; ++i)
+      code[16 * g + i] = e2m1_doubled[q[i] & 15], code[16 * g + 8 + i] = e2m1_doubled[q[i] >> 4];
   }
 }
 

@@ -15,8 +15,8 @@ typename V::F exp(typename V::F x) {
   using F = typename V::F;
   // Below -87.3 the result is subnormal: give zero. Above 88.3 clamp: softmax and sigmoid never get there.
   const F clamped = V::min(V::max(x, V::set(-87.3f)), V::set(88.3f));
-  const F n = V::round(V::mul(clamped, V::set(1.44269504088896341f)));   // log2(e)
-  F r = V::fma(n, V::set(-0.693359375f), clamped);                       // ln 2 in two parts
+  const F n = V::round(V::mul(clamped, V::set(1.44269504088896341f)));  // log2(e)
+  F r = V::fma(n, V::set(-0.693359375f), clamped);                      // ln 2 in two parts
   r = V::fma(n, V::set(2.12194440e-4f), r);
   // Cephes' expf polynomial on [-ln 2 / 2, ln 2 / 2].
   F p = V::set(1.9875691500e-4f);
@@ -85,25 +85,38 @@ float rms_norm(const float* x, const float* w, float offset, float eps, int64_t 
 }
 
 template <class V>
-typename V::F silu(typename V::F x) { return V::mul(x, sigmoid<V>(x)); }
+typename V::F silu(typename V::F x) {
+  return V::mul(x, sigmoid<V>(x));
+}
 
 template <class V>
-typename V::F relu(typename V::F x) { return V::max(x, V::zero()); }
+typename V::F relu(typename V::F x) {
+  return V::max(x, V::zero());
+}
 
 template <class V>
-typename V::F relu2(typename V::F x) { return V::mul(relu<V>(x), relu<V>(x)); }
+typename V::F relu2(typename V::F x) {
+  return V::mul(relu<V>(x), relu<V>(x));
+}
 
 /// The vector form of an activation, or null if there is none (erf, log).
 template <class V>
 auto curve_of(Act kind) -> typename V::F (*)(typename V::F) {
   switch (kind) {
-    case Act::silu: return silu<V>;
-    case Act::gelu_tanh: return gelu_tanh<V>;
-    case Act::relu: return relu<V>;
-    case Act::relu2: return relu2<V>;
-    case Act::sigmoid: return sigmoid<V>;
-    case Act::tanh: return tanh<V>;
-    default: return nullptr;
+    case Act::silu:
+      return silu<V>;
+    case Act::gelu_tanh:
+      return gelu_tanh<V>;
+    case Act::relu:
+      return relu<V>;
+    case Act::relu2:
+      return relu2<V>;
+    case Act::sigmoid:
+      return sigmoid<V>;
+    case Act::tanh:
+      return tanh<V>;
+    default:
+      return nullptr;
   }
 }
 
@@ -118,7 +131,9 @@ template <class V>
 void gated(Act kind, const float* gate, const float* up, int64_t n, float* y) {
   const auto curve = curve_of<V>(kind);
   if (!curve) return ref_kernels.gated(kind, gate, up, n, y);
-  pieces(n, [&](int64_t i, int64_t k) { V::store_n(y + i, V::mul(curve(V::load_n(gate + i, k)), V::load_n(up + i, k)), k); });
+  pieces(n, [&](int64_t i, int64_t k) {
+    V::store_n(y + i, V::mul(curve(V::load_n(gate + i, k)), V::load_n(up + i, k)), k);
+  });
 }
 
 template <class V>
@@ -165,7 +180,8 @@ template <class V>
 void rope(const float* x, const float* cos, const float* sin, int64_t dim, int64_t rotary, float* y) {
   const int64_t half = rotary / 2;
   pieces(half, [&](int64_t i, int64_t k) {
-    const auto a = V::load_n(x + i, k), b = V::load_n(x + half + i, k), c = V::load_n(cos + i, k), s = V::load_n(sin + i, k);
+    const auto a = V::load_n(x + i, k), b = V::load_n(x + half + i, k), c = V::load_n(cos + i, k),
+               s = V::load_n(sin + i, k);
     V::store_n(y + i, V::sub(V::mul(a, c), V::mul(b, s)), k);
     V::store_n(y + half + i, V::add(V::mul(b, c), V::mul(a, s)), k);
   });

@@ -19,7 +19,8 @@ template <class V, int R, int T>
 void exact_tile(const float* const* w, const float* x, int64_t cols, float* y, int64_t y_stride) {
   using F = typename V::F;
   F acc[R][T];
-  for (auto& row : acc) for (F& a : row) a = V::zero();
+  for (auto& row : acc)
+    for (F& a : row) a = V::zero();
   auto multiply = [&](auto load) {
     F xs[T];
     for (int t = 0; t < T; ++t) xs[t] = load(x + t * cols);
@@ -31,7 +32,8 @@ void exact_tile(const float* const* w, const float* x, int64_t cols, float* y, i
   int64_t i = 0;
   for (; i + 8 <= cols; i += 8) multiply([&](const float* p) { return V::load(p + i); });
   if (i < cols) multiply([&](const float* p) { return V::load_n(p + i, cols - i); });
-  for (int r = 0; r < R; ++r) for (int t = 0; t < T; ++t) y[t * y_stride + r] = V::fold(acc[r][t]);
+  for (int r = 0; r < R; ++r)
+    for (int t = 0; t < T; ++t) y[t * y_stride + r] = V::fold(acc[r][t]);
 }
 
 template <class V, int R>
@@ -51,13 +53,18 @@ void matmul_exact(const Weight& w, const float* x, int64_t n, int64_t begin, int
     const int64_t count = std::min<int64_t>(row_tile, end - r);
     const float* rows[row_tile];
     for (int64_t i = 0; i < count; ++i) {
-      if (plain) { rows[i] = w.f32() + (r + i) * w.cols; continue; }
+      if (plain) {
+        rows[i] = w.f32() + (r + i) * w.cols;
+        continue;
+      }
       float* to = decoded.data() + i * w.cols;
       decode(w, r + i, to);
       rows[i] = to;
     }
-    if (count == row_tile) exact_rows<V, row_tile>(rows, x, n, w.cols, y + r, y_stride);
-    else for (int64_t i = 0; i < count; ++i) exact_rows<V, 1>(rows + i, x, n, w.cols, y + r + i, y_stride);
+    if (count == row_tile)
+      exact_rows<V, row_tile>(rows, x, n, w.cols, y + r, y_stride);
+    else
+      for (int64_t i = 0; i < count; ++i) exact_rows<V, 1>(rows + i, x, n, w.cols, y + r + i, y_stride);
   }
 }
 
@@ -69,7 +76,8 @@ void fast_tile(const UnpackedRow* w, const Int8Rows& x, int64_t t0, const float*
   using F = typename V::F;
   const int64_t cols = x.cols, groups = cols / 32;
   F acc[R][T];
-  for (auto& row : acc) for (F& a : row) a = V::zero();
+  for (auto& row : acc)
+    for (F& a : row) a = V::zero();
   for (int64_t g = 0; g < groups; ++g)
     for (int t = 0; t < T; ++t) {
       const auto xs = V::load_bytes(x.code + (t0 + t) * cols + g * 32);
@@ -101,26 +109,31 @@ void fast_rows(const UnpackedRow* w, const Int8Rows& x, const float* x_sum, floa
 }
 
 template <class V, bool halves, bool minimums>
-void fast_all(const Weight& w, const Int8Rows& x, const float* x_sum, int64_t begin, int64_t end, float* y, int64_t y_stride) {
+void fast_all(const Weight& w, const Int8Rows& x, const float* x_sum, int64_t begin, int64_t end, float* y,
+              int64_t y_stride) {
   const int64_t groups = w.cols / w.format->group;
   std::vector<int8_t> codes(static_cast<size_t>(row_tile * w.cols));
   std::vector<float> scales(static_cast<size_t>(row_tile * groups)), lows(static_cast<size_t>(row_tile * groups));
   UnpackedRow rows[row_tile];
-  for (int i = 0; i < row_tile; ++i) rows[i] = {codes.data() + i * w.cols, scales.data() + i * groups, lows.data() + i * groups};
+  for (int i = 0; i < row_tile; ++i)
+    rows[i] = {codes.data() + i * w.cols, scales.data() + i * groups, lows.data() + i * groups};
   const RowReader read = row_forms<V>(*w.format).read;
   for (int64_t r = begin; r < end; r += row_tile) {
     const int64_t count = std::min<int64_t>(row_tile, end - r);
     for (int64_t i = 0; i < count; ++i) read(w, r + i, rows[i]);
-    if (count == row_tile) fast_rows<V, row_tile, halves, minimums>(rows, x, x_sum, y + r, y_stride);
-    else for (int64_t i = 0; i < count; ++i) fast_rows<V, 1, halves, minimums>(rows + i, x, x_sum, y + r + i, y_stride);
+    if (count == row_tile)
+      fast_rows<V, row_tile, halves, minimums>(rows, x, x_sum, y + r, y_stride);
+    else
+      for (int64_t i = 0; i < count; ++i) fast_rows<V, 1, halves, minimums>(rows + i, x, x_sum, y + r + i, y_stride);
   }
 }
 
 template <class V>
 void matmul_fast(const Weight& w, const Int8Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride) {
   const bool halves = w.format->group == 16, minimums = w.format->has_minimum;
-  if (halves) return minimums ? fast_all<V, true, true>(w, x, x.sum, begin, end, y, y_stride)
-                              : fast_all<V, true, false>(w, x, x.sum, begin, end, y, y_stride);
+  if (halves)
+    return minimums ? fast_all<V, true, true>(w, x, x.sum, begin, end, y, y_stride)
+                    : fast_all<V, true, false>(w, x, x.sum, begin, end, y, y_stride);
   if (!minimums) return fast_all<V, false, false>(w, x, x.sum, begin, end, y, y_stride);
   // Sums of the activations by the weight's groups of 32.
   std::vector<float> paired(static_cast<size_t>(x.rows * (x.cols / 32)));

@@ -26,7 +26,8 @@ struct Blocks {
   template <class Finish>
   static void two_bit_planes(const uint8_t* q, int8_t* code, Finish finish) {
     for (int plane = 0; plane < 8; ++plane)
-      V::store_bytes(code + 32 * plane, finish(V::two_bits(V::load_bytes(q + 32 * (plane / 4)), 2 * (plane % 4), 0), plane));
+      V::store_bytes(code + 32 * plane,
+                     finish(V::two_bits(V::load_bytes(q + 32 * (plane / 4)), 2 * (plane % 4), 0), plane));
   }
 
   // One block each: layouts are those of the headers in quant/.
@@ -52,13 +53,15 @@ struct Blocks {
   }
   static void q2_k(const uint8_t* b, int8_t* code, float* scale, float* minimum) {
     const float d = V::half(field16(b + 80)), dmin = V::half(field16(b + 82));
-    for (int g = 0; g < 16; ++g) scale[g] = d * static_cast<float>(b[g] & 15), minimum[g] = dmin * static_cast<float>(b[g] >> 4);
+    for (int g = 0; g < 16; ++g)
+      scale[g] = d * static_cast<float>(b[g] & 15), minimum[g] = dmin * static_cast<float>(b[g] >> 4);
     two_bit_planes(b + 16, code, [](auto codes, int) { return codes; });
   }
   static void q3_k(const uint8_t* b, int8_t* code, float* scale, float*) {
     k_quants::q3_k_scales(b + 96, V::half(field16(b + 108)), scale);
     const auto third = V::load_bytes(b);
-    two_bit_planes(b + 32, code, [&](auto codes, int plane) { return V::minus(V::either(codes, V::one_bit(third, plane, 2)), 4); });
+    two_bit_planes(b + 32, code,
+                   [&](auto codes, int plane) { return V::minus(V::either(codes, V::one_bit(third, plane, 2)), 4); });
   }
   static void tq2_0(const uint8_t* b, int8_t* code, float* scale, float*) {
     std::fill_n(scale, 8, V::half(field16(b + 64)));
@@ -70,7 +73,8 @@ struct Blocks {
   }
   static void iq4_xs(const uint8_t* b, int8_t* code, float* scale, float*) {
     lattice::iq4_xs_scales(b, V::half(field16(b)), scale);
-    for (int g = 0; g < 8; ++g) V::store_bytes(code + 32 * g, V::look_up(lattice::iq4_levels, V::nibbles(b + 8 + 16 * g)));
+    for (int g = 0; g < 8; ++g)
+      V::store_bytes(code + 32 * g, V::look_up(lattice::iq4_levels, V::nibbles(b + 8 + 16 * g)));
   }
   static void mxfp4(const uint8_t* b, int8_t* code, float* scale, float*) {
     scale[0] = small_floats::half_e8m0(b[0]);
@@ -97,7 +101,8 @@ struct Blocks {
     const float d = V::half(field16(b + 208));
     for (int i = 0; i < 16; ++i) scale[i] = d * static_cast<float>(static_cast<int8_t>(b[192 + i]));
     for (int half = 0; half < 2; ++half, code += 128) {
-      const auto low = V::load_bytes(b + 64 * half), high = V::load_bytes(b + 64 * half + 32), top = V::load_bytes(b + 128 + 32 * half);
+      const auto low = V::load_bytes(b + 64 * half), high = V::load_bytes(b + 64 * half + 32),
+                 top = V::load_bytes(b + 128 + 32 * half);
       V::store_bytes(code, V::minus(V::either(V::low_nibbles(low), V::two_bits(top, 0, 4)), 32));
       V::store_bytes(code + 32, V::minus(V::either(V::low_nibbles(high), V::two_bits(top, 2, 4)), 32));
       V::store_bytes(code + 64, V::minus(V::either(V::high_nibbles(low), V::two_bits(top, 4, 4)), 32));
@@ -124,7 +129,8 @@ void read_row_of(const Weight& w, int64_t row, UnpackedRow out) {
     read(p, out.code + i * block, out.scale + i * (block / group), out.minimum + i * (block / group));
 }
 
-/// The same to float32: value = scale * code - minimum, the product rounded before the subtraction as formats define it.
+/// The same to float32: value = scale * code - minimum, the product rounded before the subtraction as formats define
+/// it.
 template <class V, auto read, int block, int bytes, int group, bool minimums>
 void decode_row_of(const Weight& w, int64_t row, float* out) {
   const uint8_t* p = w.row(row);
@@ -161,23 +167,40 @@ RowForms row_forms(const Format& format) {
     return RowForms{read_row_of<read, block, bytes, group>, decode_row_of<V, read, block, bytes, group, minimums>};
   };
   switch (format.gguf_type) {  // ids and sizes of quant/formats.cpp
-    case 1: return {read_row, widen_row<V, V::load_half>};
-    case 2: return of.template operator()<Blocks<V>::q4_0, 32, 18, 32>();
-    case 3: return of.template operator()<Blocks<V>::q4_1, 32, 20, 32, true>();
-    case 6: return of.template operator()<Blocks<V>::q5_0, 32, 22, 32>();
-    case 7: return of.template operator()<Blocks<V>::q5_1, 32, 24, 32, true>();
-    case 8: return of.template operator()<Blocks<V>::q8_0, 32, 34, 32>();
-    case 10: return of.template operator()<Blocks<V>::q2_k, 256, 84, 16, true>();
-    case 11: return of.template operator()<Blocks<V>::q3_k, 256, 110, 16>();
-    case 12: return of.template operator()<Blocks<V>::q4_k, 256, 144, 32, true>();
-    case 13: return of.template operator()<Blocks<V>::q5_k, 256, 176, 32, true>();
-    case 14: return of.template operator()<Blocks<V>::q6_k, 256, 210, 16>();
-    case 20: return of.template operator()<Blocks<V>::iq4_nl, 32, 18, 32>();
-    case 23: return of.template operator()<Blocks<V>::iq4_xs, 256, 136, 32>();
-    case 30: return {read_row, widen_row<V, V::load_bf16>};
-    case 35: return of.template operator()<Blocks<V>::tq2_0, 256, 66, 32>();
-    case 39: return of.template operator()<Blocks<V>::mxfp4, 32, 17, 32>();
-    default: return {};
+    case 1:
+      return {read_row, widen_row<V, V::load_half>};
+    case 2:
+      return of.template operator()<Blocks<V>::q4_0, 32, 18, 32>();
+    case 3:
+      return of.template operator()<Blocks<V>::q4_1, 32, 20, 32, true>();
+    case 6:
+      return of.template operator()<Blocks<V>::q5_0, 32, 22, 32>();
+    case 7:
+      return of.template operator()<Blocks<V>::q5_1, 32, 24, 32, true>();
+    case 8:
+      return of.template operator()<Blocks<V>::q8_0, 32, 34, 32>();
+    case 10:
+      return of.template operator()<Blocks<V>::q2_k, 256, 84, 16, true>();
+    case 11:
+      return of.template operator()<Blocks<V>::q3_k, 256, 110, 16>();
+    case 12:
+      return of.template operator()<Blocks<V>::q4_k, 256, 144, 32, true>();
+    case 13:
+      return of.template operator()<Blocks<V>::q5_k, 256, 176, 32, true>();
+    case 14:
+      return of.template operator()<Blocks<V>::q6_k, 256, 210, 16>();
+    case 20:
+      return of.template operator()<Blocks<V>::iq4_nl, 32, 18, 32>();
+    case 23:
+      return of.template operator()<Blocks<V>::iq4_xs, 256, 136, 32>();
+    case 30:
+      return {read_row, widen_row<V, V::load_bf16>};
+    case 35:
+      return of.template operator()<Blocks<V>::tq2_0, 256, 66, 32>();
+    case 39:
+      return of.template operator()<Blocks<V>::mxfp4, 32, 17, 32>();
+    default:
+      return {};
   }
 }
 
