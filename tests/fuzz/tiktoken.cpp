@@ -1,0 +1,10 @@
+// Bytes behind a good first line: .tiktoken.
+#include <string>
+
+#include "tokenizer_fuzz.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string file = "IQ== 0\n" + std::string(reinterpret_cast<const char*>(data), size);
+  madang::fuzz::tokenizer(reinterpret_cast<const uint8_t*>(file.data()), file.size());
+  return 0;
+}
