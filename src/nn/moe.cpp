@@ -1,10 +1,13 @@
 // A sparse mixture of experts (Shazeer et al. 2017; Jiang et al. 2024): tokens gathered per expert, answers added in
 // expert order.
+#include "base/error.h"
 #include "nn/layers.h"
 
 namespace madang {
 
 Moe::Moe(const Scope& scope, const Shape& s) : shape_(s), router_(scope / s.router, s.width, s.experts) {
+  if (s.chosen < 1 || s.chosen > s.experts)
+    throw Error(Kind::format, say("a token cannot be sent to {} experts", s.chosen)).at(scope.path()).expected(fmt::format("1 .. {}", s.experts));
   for (int e = 0; e < s.experts; ++e)
     experts_.emplace_back(scope / "experts" / e, s.width, s.hidden, s.act, false, s.names);
 }

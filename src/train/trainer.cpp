@@ -1,5 +1,7 @@
 #include "train/trainer.h"
 
+#include <cmath>
+
 #include "base/error.h"
 
 namespace madang {
@@ -10,7 +12,12 @@ TrainBatch unpack(const std::vector<int32_t>& ids, const std::vector<int32_t>& l
         .found(fmt::format("{}, {}, {}", ids.size(), labels.size(), positions.size()));
   TrainBatch batch;
   for (size_t i = 0; i < ids.size(); ++i) {
-    if (i == 0 || positions[i] == 0) batch.emplace_back();
+    if (positions[i] == 0)
+      batch.emplace_back();
+    else if (i == 0 || positions[i] != positions[i - 1] + 1)
+      throw Error(Kind::mismatch, say("positions must count up from 0 in every packed row"))
+          .expected(i == 0 ? "0" : fmt::format("0, {}", positions[i - 1] + 1))
+          .found(std::to_string(positions[i]));
     batch.back().ids.push_back(ids[i]);
     batch.back().labels.push_back(labels[i]);
   }
@@ -26,6 +33,11 @@ double Trainer::run(const TrainBatch& batch, Tape* tape) {
   Step step;
   std::vector<int32_t> labels;
   for (const TrainRow& row : batch) {
+    if (row.labels.size() != row.ids.size())
+      throw Error(Kind::mismatch, say("a row needs one label for every token"))
+          .expected(std::to_string(row.ids.size()))
+          .found(std::to_string(row.labels.size()));
+    if (row.ids.empty()) continue;
     const int64_t first = step.tokens();
     step.add(row.ids, nullptr, Step::Want::none);
     for (size_t t = 0; t + 1 < row.ids.size(); ++t) {
@@ -38,6 +50,7 @@ double Trainer::run(const TrainBatch& batch, Tape* tape) {
     for (int32_t id : *all)
       if (id < 0 || id >= model_.vocabulary())
         throw Error(Kind::mismatch, say("token id {} is outside the vocabulary", id)).expected(fmt::format("0 .. {}", model_.vocabulary() - 1));
+  if (labels.empty()) return 0;
   arena_.rewind({});
   Ctx c{pool_, arena_, kernels_, Compute::exact, tape, {}};
   const double loss = cross_entropy(c, model_.forward(c, step), labels);
@@ -57,6 +70,10 @@ double Trainer::gradients(const TrainBatch& batch) {
 TrainReport Trainer::step(const TrainBatch& batch) {
   TrainReport report{done_, learning_rate(options_.rate, done_, options_.warm_up, options_.steps), gradients(batch), 0};
   report.gradient_norm = optimizer_.gradient_norm();
+  if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm))
+    throw Error(Kind::limit, say("training has diverged at step {}", done_))
+        .found(fmt::format("loss {}, gradient norm {}", report.loss, report.gradient_norm))
+        .hint(say("lower the learning rate"));
   optimizer_.step(pool_, report.rate, report.gradient_norm);
   ++done_;
   return report;

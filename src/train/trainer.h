@@ -17,7 +17,8 @@ struct TrainRow {
 };
 using TrainBatch = std::vector<TrainRow>;
 
-/// Cuts packed tokens into rows where positions start anew.
+/// Cuts packed tokens into rows where positions start anew. Throws Kind::mismatch if the three differ in number or
+/// positions do anything but count up from 0.
 TrainBatch unpack(const std::vector<int32_t>& ids, const std::vector<int32_t>& labels, const std::vector<int64_t>& positions);
 
 struct TrainOptions {
@@ -37,10 +38,12 @@ class Trainer {
   /// `parameters` are those of the store the model was built from, widened. Throws Kind::usage if there are none.
   Trainer(const Model& model, const std::vector<Parameter>& parameters, const TrainOptions& options, const Kernels& kernels);
 
-  /// Mean of -log p over the labels of the whole batch that count.
+  /// Mean of -log p over the labels of the whole batch that count; 0 if none does. Throws Kind::mismatch on ids outside
+  /// the vocabulary and on rows whose labels differ in number from their tokens.
   double loss(const TrainBatch& batch);
   /// The loss and its gradients, left in trained().
   double gradients(const TrainBatch& batch);
+  /// Gradients, clipped, applied. Throws Kind::limit, weights untouched, if the loss or a gradient is no longer finite.
   TrainReport step(const TrainBatch& batch);
 
   std::vector<Trained>& trained() { return optimizer_.trained(); }

@@ -85,6 +85,25 @@ TEST_P(Gradient, Attention) {
   check_gradients([&](Ctx& c) { return attention(c, q, k, v, segments, shape); }, {q, k, v}, {}, random);
 }
 
+TEST_P(Gradient, AttentionAcrossPages) {
+  AttentionShape shape;
+  shape.kv_heads = 1, shape.heads = 2, shape.key_dim = 2, shape.value_dim = 2, shape.scale = 0.5f;
+  shape.window = GetParam() % 2 ? 30 : 0;
+  const int64_t tokens = kv_block + random.between(1, 6);
+  Buffer q = random_buffer(random, {tokens, 2, 2}), k = random_buffer(random, {tokens, 1, 2}), v = random_buffer(random, {tokens, 1, 2});
+  const std::vector<AttendSegment> segments{{0, tokens, 0, {}}};
+  check_gradients([&](Ctx& c) { return attention(c, q, k, v, segments, shape); }, {q, k, v}, {}, random);
+}
+
+TEST_P(Gradient, FramesAreKeptForBackward) {
+  Buffer w = random_buffer(random, {D, D}), start = random_buffer(random, {T, D});
+  check_gradients([&](Ctx& c) {
+    Tensor x = scale(c, start, 1);
+    for (int i = 0; i < 3; ++i) x = c.frame(x, [&](Tensor in) { return add(c, in, act(c, Act::tanh, linear(c, as_weight(w), {}, in))); });
+    return x;
+  }, {start}, {w}, random);
+}
+
 TEST_P(Gradient, CausalConv) {
   const int64_t width = random.between(1, 4), first = random.between(1, 5), tokens = first + 2;
   Buffer x = random_buffer(random, {tokens, D}), w = random_buffer(random, {D, width}), b = random_buffer(random, {D});

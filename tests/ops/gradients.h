@@ -28,23 +28,10 @@ struct Bench {
 
 using Graph = std::function<Tensor(Ctx&)>;
 
-/// `inputs`: activations the graph reads. `parameters`: weights, whose gradients the tape adds where it was told.
-inline void check_gradients(const Graph& graph, const std::vector<Buffer>& inputs, const std::vector<Buffer>& parameters, Random& random) {
-  Bench bench;
-  Tensor shape_of = graph(bench.c);
-  const std::vector<float> weighting = [&] {
-    std::vector<float> w(static_cast<size_t>(shape_of.numel()));
-    for (float& x : w) x = static_cast<float>(random.normal());
-    return w;
-  }();
-  auto loss = [&] {
-    bench.arena.rewind({});
-    Tensor y = graph(bench.c);
-    double sum = 0;
-    for (int64_t i = 0; i < y.numel(); ++i) sum += static_cast<double>(weighting[static_cast<size_t>(i)]) * y.f32()[i];
-    return sum;
-  };
-  bench.arena.rewind({});
+/// What the tape says on so many threads: of the inputs, then of the parameters.
+inline std::vector<std::vector<float>> tape_gradients(const Graph& graph, const std::vector<Buffer>& inputs, const std::vector<Buffer>& parameters,
+                                                      const std::vector<float>& weighting, int threads) {
+  Bench bench(threads);
   Tape tape(bench.arena);
   bench.c.tape = &tape;
   std::vector<std::vector<float>> sums;
@@ -55,13 +42,31 @@ inline void check_gradients(const Graph& graph, const std::vector<Buffer>& input
   std::vector<const float*> found;
   for (const Buffer& in : inputs) found.push_back(tape.grad(in));
   tape.backward();
-  for (const auto& s : sums) found.push_back(s.data());
-  bench.c.tape = nullptr;
-  // The gradients live in the arena that loss() starts over: copy them.
+  std::vector<std::vector<float>> gradients;
+  for (size_t i = 0; i < inputs.size(); ++i) gradients.emplace_back(found[i], found[i] + inputs[i].view().numel());
+  gradients.insert(gradients.end(), sums.begin(), sums.end());
+  return gradients;
+}
+
+/// `inputs`: activations the graph reads. `parameters`: weights, whose gradients the tape adds where it was told.
+inline void check_gradients(const Graph& graph, const std::vector<Buffer>& inputs, const std::vector<Buffer>& parameters, Random& random) {
+  Bench bench;
+  const std::vector<float> weighting = [&] {
+    std::vector<float> w(static_cast<size_t>(graph(bench.c).numel()));
+    for (float& x : w) x = static_cast<float>(random.normal());
+    return w;
+  }();
+  auto loss = [&] {
+    bench.arena.rewind({});
+    Tensor y = graph(bench.c);
+    double sum = 0;
+    for (int64_t i = 0; i < y.numel(); ++i) sum += static_cast<double>(weighting[static_cast<size_t>(i)]) * y.f32()[i];
+    return sum;
+  };
   std::vector<Buffer> all(inputs);
   all.insert(all.end(), parameters.begin(), parameters.end());
-  std::vector<std::vector<float>> gradients;
-  for (size_t i = 0; i < all.size(); ++i) gradients.emplace_back(found[i], found[i] + all[i].view().numel());
+  const auto gradients = tape_gradients(graph, inputs, parameters, weighting, 2);
+  ASSERT_EQ(gradients, tape_gradients(graph, inputs, parameters, weighting, 1)) << "one thread and two differ";
   for (size_t i = 0; i < all.size(); ++i) {
     std::vector<double> numeric;
     double largest = 1e-3;
