@@ -96,7 +96,7 @@ build_all() {
 chat() {
   build_all madang
   case ${1--} in -*) model=$default_model ;; *) model=$1 ;; esac
-  if [ ! -e "$model" ] && ! "$madang" list | grep -qwF -e "$model"; then "$madang" pull "$model"; fi
+  [ -e "$model" ] || "$madang" pull "$model" # returns at once if it is here
   exec "$madang" chat "$@"
 }
 

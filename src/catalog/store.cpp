@@ -192,6 +192,8 @@ void ModelStore::remove(std::string_view name) {
 }
 
 InstalledModel ModelStore::pull(const std::string& spec, const PullOptions& options) {
+  if (options.name.empty())
+    if (auto model = find(spec)) return *model;
   const Wish wish = read_wish(*this, spec);
   const std::string name = options.name.empty() ? wish.name : options.name;
   const fs::path place = folder() / folder_of(name), pull = folder() / ".pulls" / folder_of(name);

@@ -215,6 +215,7 @@ TEST_F(AddressTest, AnotherModelUnderTheSameNameIsNotTaken) {
   PullOptions options;
   options.name = "other";
   EXPECT_EQ(pull(server.url() + "/b/m.gguf", options).name, "other");
+  EXPECT_EQ(pull("other").name, "other") << "what is here is here, by any name it has";
 }
 
 }  // namespace
