@@ -12,7 +12,7 @@ namespace {
 // Fields of a message, one after another.
 class Message {
  public:
-  Message(std::string_view bytes, const std::string& where) : bytes_(bytes), where_(where) {}
+  Message(std::string_view all, const std::string& where) : bytes_(all), where_(where) {}
 
   bool next() {
     if (at_ == bytes_.size()) return false;

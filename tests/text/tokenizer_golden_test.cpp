@@ -46,8 +46,10 @@ TEST_P(GoldenTokenizer, EveryLine) {
     auto ids = want["ids"].get<std::vector<int32_t>>();
     bool special = want.value("special", false);
     auto got = tokenizer->encode(text, special);
-    if (!(either && want.contains("alt") && got == want["alt"].get<std::vector<int32_t>>()))
+    bool other = either && want.contains("alt") && got == want["alt"].get<std::vector<int32_t>>();
+    if (!other) {
       EXPECT_EQ(Json(got).dump(), Json(ids).dump()) << (special ? "special: " : "plain: ") << text.substr(0, 300);
+    }
     std::string decoded = want["decoded"];
     EXPECT_EQ(tokenizer->decode(ids), decoded);
     EXPECT_EQ(streamed(tokenizer, ids), decoded);

@@ -1,5 +1,7 @@
 // Small vocabularies made here, and random text, for the tokenizers' tests.
 #pragma once
+#include <fmt/format.h>
+
 #include <random>
 #include <string>
 #include <vector>
