@@ -1,0 +1,198 @@
+// madang inspect: what a model is and what it costs, read from the files themselves.
+#include <algorithm>
+#include <iostream>
+#include <map>
+#include <set>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/opening.h"
+#include "cli/terminal.h"
+
+namespace madang {
+namespace {
+
+struct Parameters {
+  int64_t total = 0, active = 0, bytes = 0;
+  std::map<std::string, std::pair<int64_t, int64_t>, std::less<>> by_type;  ///< tensors, bytes
+};
+
+// Of a mixture's experts, a token goes through experts_per_token of all; names tell them apart in every layout.
+Parameters count_parameters(const Source& source, const Config& config) {
+  const double experts = static_cast<double>(std::max<int64_t>(1, config.integer("num_local_experts", 1)));
+  const double chosen = static_cast<double>(config.integer("num_experts_per_tok", static_cast<int64_t>(experts)));
+  Parameters p;
+  double active = 0;
+  for (const StoredTensor& t : source.tensors()) {
+    const int64_t n = t.numel();
+    const bool expert = t.name.find(".experts.") != std::string::npos || t.name.find("_exps.") != std::string::npos;
+    p.total += n;
+    active += static_cast<double>(n) * (expert ? chosen / experts : 1.0);
+    p.bytes += static_cast<int64_t>(t.bytes.size());
+    auto& type = p.by_type[std::string(t.type_name())];
+    ++type.first, type.second += static_cast<int64_t>(t.bytes.size());
+  }
+  p.active = static_cast<int64_t>(active);
+  return p;
+}
+
+Json state_of(const Model& model, KvType kv) {
+  int64_t per_token = 0, fixed = 0, windows = 0;
+  for (const StateSpec& s : model.states()) {
+    if (s.kind == StateKind::paged) per_token += s.bytes_per_token(kv);
+    if (s.kind == StateKind::rolling) windows += s.bytes_at(kv, s.window);
+    if (s.kind == StateKind::recurrent) fixed += s.bytes_at(kv, 1);
+  }
+  // Windows and recurrences: what a sequence holds at most, however long it becomes.
+  return {{"bytes_per_token", per_token}, {"bytes_per_sequence", fixed + windows}};
+}
+
+Json tokenizer_facts(const Checkpoint& c) {
+  const auto tokenizer = c.tokenizer();
+  if (!tokenizer) return nullptr;
+  Json facts = {{"kind", tokenizer->kind()}, {"tokens", tokenizer->size()}, {"bos", c.bos_token()}, {"eos", c.eos_token()},
+                {"add_bos", tokenizer->add_bos()}, {"ends", Json::array()}};
+  for (int32_t id : c.defaults().ends)
+    if (id < tokenizer->size()) facts["ends"].push_back(tokenizer->token_text(id));
+  return facts;
+}
+
+Json facts_of(const Checkpoint& c, const Model* model, KvType kv) {
+  const Parameters p = count_parameters(c.source(), c.config());
+  Json facts = {{"name", c.name()}, {"path", c.path()}, {"architecture", c.config().architecture()},
+                {"format", c.config().text("source_format", "")}, {"licence", c.licence()},
+                {"file_bytes", c.source().file_bytes()}, {"parameters", p.total}, {"active_parameters", p.active},
+                {"bits_per_weight", p.total ? 8.0 * static_cast<double>(p.bytes) / static_cast<double>(p.total) : 0.0}};
+  facts["state"] = model ? state_of(*model, kv) : Json(nullptr);
+  facts["types"] = Json::object();
+  for (auto& [name, type] : p.by_type) facts["types"][name] = {{"tensors", type.first}, {"bytes", type.second}};
+  facts["tokenizer"] = tokenizer_facts(c);
+  facts["template_bytes"] = c.chat_template_text().size();
+  facts["config"] = c.config().keys();
+  facts["tensors"] = Json::array();
+  for (const StoredTensor& t : c.source().tensors())
+    facts["tensors"].push_back({{"name", t.name}, {"type", t.type_name()}, {"shape", t.shape}, {"bytes", t.bytes.size()}});
+  return facts;
+}
+
+using Rows = std::vector<std::pair<Text, std::string>>;
+
+void show_rows(const Rows& rows, Surroundings& around) {
+  int left = 0;
+  for (auto& [what, value] : rows) left = std::max(left, display_width(around.words(what)));
+  for (auto& [what, value] : rows)
+    if (!value.empty()) *around.out << styled(around, Style::dim, padded(around.words(what), left)) << "  " << value << '\n';
+}
+
+std::string layers_text(const Config& config) {
+  std::map<std::string, int> kinds;
+  for (const std::string& type : config.layer_types()) ++kinds[type];
+  std::string text = std::to_string(config.integer("num_hidden_layers", 0));
+  if (kinds.size() > 1)
+    for (auto& [kind, n] : kinds) text += fmt::format("{}{} {}", kind == kinds.begin()->first ? "  (" : ", ", n, kind);
+  return text + (kinds.size() > 1 ? ")" : "");
+}
+
+void add_sizes(const Config& config, Rows& rows) {
+  auto number = [&](const char* key) { return config.has(key) ? std::to_string(config.integer(key)) : std::string(); };
+  rows.emplace_back(say("layers"), layers_text(config));
+  rows.emplace_back(say("width"), number("hidden_size"));
+  rows.emplace_back(say("inner width"), number("intermediate_size"));
+  if (config.has("num_attention_heads"))
+    rows.emplace_back(say("heads"), fmt::format("{}  (keys and values: {}, dimension {})", number("num_attention_heads"),
+                                                number("num_key_value_heads"), number("head_dim")));
+  if (config.has("num_local_experts"))
+    rows.emplace_back(say("experts"), fmt::format("{} / {}", number("num_experts_per_tok"), number("num_local_experts")));
+  rows.emplace_back(say("window"), number("sliding_window"));
+  rows.emplace_back(say("vocabulary"), number("vocab_size"));
+  rows.emplace_back(say("context"), number("max_position_embeddings"));
+}
+
+Rows summary_rows(const Json& facts, const Checkpoint& c, const Surroundings& around) {
+  auto count = [&](const char* key) { return human_count(facts[key].get<double>()); };
+  Rows rows = {{say("name"), c.name()}, {say("path"), c.path()}, {say("architecture"), c.config().architecture()}};
+  rows.emplace_back(say("licence"), c.licence());
+  rows.emplace_back(say("file"), human_bytes(static_cast<double>(c.source().file_bytes())));
+  std::string parameters = count("parameters");
+  if (facts["active_parameters"] != facts["parameters"])
+    parameters += "  " + around.words(say("({} active for each token)", count("active_parameters")));
+  rows.emplace_back(say("parameters"), parameters);
+  std::string types;
+  for (auto& [name, type] : facts["types"].items())
+    types += fmt::format("{}{} × {}", types.empty() ? "" : ", ", type["tensors"].get<int64_t>(), name);
+  rows.emplace_back(say("weights"), around.words(say("{} bits each on average ({})",
+                                                     fmt::format("{:.2f}", facts["bits_per_weight"].get<double>()), types)));
+  if (const Json& state = facts["state"]; !state.is_null()) {
+    rows.emplace_back(say("state per token"), human_bytes(state["bytes_per_token"].get<double>()));
+    rows.emplace_back(say("state per sequence"), human_bytes(state["bytes_per_sequence"].get<double>()));
+  }
+  add_sizes(c.config(), rows);
+  if (const Json& t = facts["tokenizer"]; !t.is_null()) {
+    std::string text = fmt::format("{}, {}", c.tokenizer()->kind(), t["tokens"].get<int64_t>());
+    rows.emplace_back(say("tokenizer"), text);
+    rows.emplace_back(say("begins with"), t["add_bos"].get<bool>() ? c.bos_token() : "");
+    std::string ends;
+    for (const Json& end : t["ends"]) ends += (ends.empty() ? "" : " ") + end.get<std::string>();
+    rows.emplace_back(say("ends with"), ends);
+  } else {
+    rows.emplace_back(say("tokenizer"), around.words(say("none: takes --ids")));
+  }
+  rows.emplace_back(say("chat template"), c.chat_template() ? human_bytes(facts["template_bytes"].get<double>())
+                                                             : around.words(say("none: chats in plain text")));
+  return rows;
+}
+
+void show_tensors(const Checkpoint& c, Surroundings& around) {
+  size_t name = 0, shape = 0;
+  for (const StoredTensor& t : c.source().tensors())
+    name = std::max(name, t.name.size()), shape = std::max(shape, t.shape_text().size());
+  for (const StoredTensor& t : c.source().tensors())
+    *around.out << fmt::format("{:<{}}  {:<{}}  {:<6} {:>10}\n", t.name, name, t.shape_text(), shape, t.type_name(),
+                               human_bytes(static_cast<double>(t.bytes.size())));
+}
+
+int run(const Arguments& arguments, Surroundings& around) {
+  const std::string path = find_model(around, arguments.operands()[0]);
+  OpenOptions options{.config_path = arguments.text("--config", "")};
+  std::shared_ptr<const Checkpoint> c;
+  const Model* model = nullptr;
+  try {
+    c = Checkpoint::open(path, options);
+    model = &c->model();
+  } catch (const Error& fault) {
+    // What madang cannot run it can still show.
+    if (fault.kind() != Kind::unsupported) throw;
+    options.weights = false;
+    c = Checkpoint::open(path, options);
+    *around.err << fault.render(around.language) << "\n\n";
+  }
+  const Json facts = facts_of(*c, model, kv_type(arguments, KvType::f16));
+  if (arguments.has("--json")) return *around.out << facts.dump(2, ' ', false, Json::error_handler_t::replace) << '\n', 0;
+  show_rows(summary_rows(facts, *c, around), around);
+  if (arguments.has("--tensors")) *around.out << '\n', show_tensors(*c, around);
+  if (arguments.has("--template")) *around.out << '\n' << c->chat_template_text() << '\n';
+  return 0;
+}
+
+}  // namespace
+
+Command inspect_command() {
+  return {
+      .name = "inspect",
+      .operands = "MODEL",
+      .summary = say("what a model is and what it costs"),
+      .about = {say("Architecture, sizes, parameters, memory that a conversation takes, tokenizer, template and weights. "
+                    "A model of an architecture madang cannot run is shown as far as its files tell.")},
+      .flags = {{"--tensors", "", "", say("also every tensor: name, shape, type, size")},
+                {"--template", "", "", say("also the chat template's own text")},
+                {"--config", "", "FILE", say("a config.json in place of the model's own")},
+                {"--kv-type", "", "f32|f16|bf16|q8", say("how keys and values are kept (f16 if not given)")},
+                {"--json", "", "", say("as JSON, for programs: everything")}},
+      .examples = {{"madang inspect smollm2-135m-instruct", say("the facts as a table")},
+                   {"madang inspect ./model --json | jq .state", say("one fact for a program")}},
+      .run = run,
+  };
+}
+
+}  // namespace madang
