@@ -9,8 +9,8 @@
 namespace madang {
 namespace {
 
-// Rows of logits at a time: 64 rows of the largest vocabularies (262,144) are 64 MiB.
-constexpr int64_t logit_rows = 64;
+// Rows of logits at a time: 32 rows of the largest vocabularies (262,144) are 32 MiB.
+constexpr int32_t logit_rows = 32;
 
 void check(const Model& model, std::span<const int32_t> ids) {
   for (int32_t id : ids)
