@@ -71,6 +71,11 @@ void copy(const Gguf& g, const std::string& prefix, std::span<const Row> table, 
   }
 }
 
+/// A number; 0 if it is absent or a list.
+int64_t one(const Json& keys, const char* key) {
+  return keys.contains(key) && keys.at(key).is_number_integer() ? keys.at(key).get<int64_t>() : 0;
+}
+
 Json rope_scaling(const Gguf& g, const std::string& prefix) {
   Json rope = Json::object();
   copy(g, prefix, rope_rows, rope);
@@ -115,7 +120,7 @@ Config config_of_gguf(const Gguf& g) {
   keys["mlp_bias"] = g.find("blk.0.ffn_up.bias") != nullptr;
   set_tokens(g, keys);
   if (keys["model_type"] == "mamba") {
-    keys["layer_norm_epsilon"] = keys.value("rms_norm_eps", 1e-5);
+    keys["layer_norm_epsilon"] = keys.contains("rms_norm_eps") ? keys["rms_norm_eps"] : Json(1e-5);
     keys["use_conv_bias"] = g.find("blk.0.ssm_conv1d.bias") != nullptr;
     keys["use_bias"] = g.find("blk.0.ssm_in.bias") != nullptr;
     return Config(keys, g.path());
@@ -127,13 +132,13 @@ Config config_of_gguf(const Gguf& g) {
   // Windows: on if the file names one. Qwen 2 repositories also need a switch, and GGUF has none.
   if (keys.contains("sliding_window")) keys["use_sliding_window"] = true, keys["max_window_layers"] = 0;
   if (!keys.contains("sliding_window")) keys["sliding_window"] = nullptr;
-  const int64_t heads = keys.value("num_attention_heads", int64_t{0}), width = keys.value("hidden_size", int64_t{0});
+  const int64_t heads = one(keys, "num_attention_heads"), width = one(keys, "hidden_size");
   if (!keys.contains("head_dim") && heads > 0) keys["head_dim"] = width / heads;
   // Attention's scale is not in the file: 1 / sqrt(head size), except in the 27B model, known by its 62 layers.
   if (keys["model_type"] == "gemma3_text" && keys.contains("head_dim"))
     keys["query_pre_attn_scalar"] =
-        keys.value("num_hidden_layers", 0) == 62 && heads > 0 ? Json(width / heads) : keys["head_dim"];
-  const int64_t rotated = g.integer(prefix + "rope.dimension_count", 0), head = keys.value("head_dim", int64_t{0});
+        one(keys, "num_hidden_layers") == 62 && heads > 0 ? Json(width / heads) : keys["head_dim"];
+  const int64_t rotated = g.integer(prefix + "rope.dimension_count", 0), head = one(keys, "head_dim");
   if (rotated > 0 && head > 0 && rotated < head)
     keys["partial_rotary_factor"] = static_cast<double>(rotated) / static_cast<double>(head);
   return Config(keys, g.path());

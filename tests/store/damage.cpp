@@ -100,6 +100,13 @@ void bad_gguf_configs(std::vector<BadFile>& all) {
     GgufFile g = f;
     g.key(fmt::format("llama.{}", name), "many");
     all.push_back({fmt::format("{} as text", name), g.bytes(), Fate::unused});
+    for (const char* architecture : {"llama", "mamba", "gemma3"}) {
+      GgufFile list;
+      list.key("general.architecture", architecture);
+      for (const char* key : {name, "attention.key_length", "attention.layer_norm_rms_epsilon", "rope.scaling.factor"})
+        list.key(fmt::format("{}.{}", architecture, key), 9, raw(uint32_t{5}) + raw(uint64_t{2}) + raw(7) + raw(-7));
+      all.push_back({fmt::format("{} of {} as a list", name, architecture), list.bytes(), Fate::unused});
+    }
   }
 }
 
