@@ -96,7 +96,10 @@ build_all() {
 chat() {
   build_all madang
   case ${1--} in -*) model=$default_model ;; *) model=$1 ;; esac
-  [ -e "$model" ] || "$madang" pull "$model" # returns at once if it is here
+  # The list's first column is the name of what is here.
+  if [ ! -e "$model" ] && ! "$madang" list | awk -v name="$model" '$1 == name { here = 1 } END { exit !here }'; then
+    "$madang" pull "$model"
+  fi
   exec "$madang" chat "$@"
 }
 
