@@ -32,6 +32,7 @@ std::vector<To> copied(const std::vector<From>& in) {
 Vocabulary vocabulary_of(const Gguf& file) {
   Vocabulary v;
   v.where = file.path();
+  v.name = file.text("general.name", "");
   v.model = file.text("tokenizer.ggml.model");
   v.pre = file.text("tokenizer.ggml.pre", "");
   v.tokens = copied<std::string>(file.texts("tokenizer.ggml.tokens"));
