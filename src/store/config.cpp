@@ -165,8 +165,9 @@ RopeParameters Config::rope(std::string_view layer_type) const {
   if (!has("rope_parameters")) return p;
   const Json* keys = &keys_.at("rope_parameters");
   if (!keys->contains("rope_type"))  // nested by layer type
-    keys = keys->contains(layer_type) ? &keys->at(layer_type) : &keys->front();
-  if (!keys->is_object()) refuse("rope_parameters", where_, "object", *keys);
+    keys = keys->contains(layer_type) ? &keys->at(layer_type) : keys->empty() ? keys : &keys->front();
+  const bool typed = keys->is_object() && keys->contains("rope_type") && keys->at("rope_type").is_string();
+  if (!typed) refuse("rope_parameters", where_, "object with rope_type", *keys);
   p.type = keys->at("rope_type").get<std::string>();
   p.theta = positive(*keys, "rope_theta", p.theta, where_);
   p.factor = positive(*keys, "factor", p.factor, where_);
