@@ -109,7 +109,7 @@ TEST(Config, RefusesWhatCannotBe) {
       R"({"model_type": "llama", "num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 8, "rope_scaling": {"type": "linear", "factor": 0}})",
       R"({"model_type": "llama", "num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 8, "rope_scaling": [1]})",
       R"({"model_type": "llama", "num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 8, "rope_parameters": {"full_attention": {"rope_type": 7}}})",
-      R"({"model_type": "qwen2", "num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 8, "rope_parameters": {}})",
+      R"({"model_type": "qwen2", "num_hidden_layers": 2, "rope_parameters": {}})",
       R"({"model_type": "llama", "num_hidden_layers": 2, "layer_types": ["full_attention"]})",
       R"({"model_type": "llama", "num_hidden_layers": 1, "layer_types": [1]})",
       R"({"model_type": "llama", "num_hidden_layers": 1, "layer_types": "full"})",
