@@ -61,7 +61,8 @@ std::vector<Answer> answers(Engine& engine, Request request, std::string_view pr
 Answer answer(Engine& engine, Request request, std::string_view prompt_text, bool split,
               const std::function<bool(const AnswerParts&)>& show) {
   request.n = 1;
-  return answers(engine, std::move(request), prompt_text, split, [&](int, const AnswerParts& parts) { return show(parts); })[0];
+  return answers(engine, std::move(request), prompt_text, split,
+                 [&](int, const AnswerParts& parts) { return show(parts); })[0];
 }
 
 }  // namespace madang

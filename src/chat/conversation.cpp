@@ -30,7 +30,8 @@ Json folded(const Json& messages) {
 
 Conversation::Conversation(const Checkpoint& checkpoint, bool plain)
     : checkpoint_(checkpoint), plain_(plain || !checkpoint.chat_template()) {
-  if (!checkpoint.tokenizer()) throw Error(Kind::missing, say("this model has no tokenizer: it takes token ids")).at(checkpoint.path());
+  if (!checkpoint.tokenizer())
+    throw Error(Kind::missing, say("this model has no tokenizer: it takes token ids")).at(checkpoint.path());
 }
 
 void Conversation::set_system(std::string text) {
@@ -65,15 +66,19 @@ void Conversation::replace(Json messages, const std::string& where) {
   if (!messages.is_array()) throw Error(Kind::format, say("a conversation is an array of messages")).at(where);
   for (size_t i = 0; i < messages.size(); ++i) {
     const Json& m = messages[i];
-    const bool fits = m.is_object() && m.contains("role") && m["role"].is_string() && m.contains("content") && m["content"].is_string();
-    if (!fits) throw Error(Kind::format, say("a message has a role and a content, both texts")).at(fmt::format("{}: [{}]", where, i));
+    const bool fits = m.is_object() && m.contains("role") && m["role"].is_string() && m.contains("content") &&
+                      m["content"].is_string();
+    if (!fits)
+      throw Error(Kind::format, say("a message has a role and a content, both texts"))
+          .at(fmt::format("{}: [{}]", where, i));
   }
   messages_ = std::move(messages);
 }
 
 // What transformers passes to every template: tools and documents as none, the special tokens by name.
 std::string Conversation::render(const Json& messages, const RenderOptions& options) const {
-  Json variables = {{"messages", messages}, {"tools", nullptr}, {"documents", nullptr}, {"add_generation_prompt", true}};
+  Json variables = {
+      {"messages", messages}, {"tools", nullptr}, {"documents", nullptr}, {"add_generation_prompt", true}};
   if (!checkpoint_.bos_token().empty()) variables["bos_token"] = checkpoint_.bos_token();
   if (!checkpoint_.eos_token().empty()) variables["eos_token"] = checkpoint_.eos_token();
   for (const auto& [name, value] : variables_.items()) variables[name] = value;
@@ -114,7 +119,8 @@ Prompt Conversation::prompt(const RenderOptions& options) const {
   p.ids = encode(p.text);
   // Models that cannot forget go on only from a length that was kept: the one where the newest message begins, which
   // the next prompt will share.
-  const auto newest = std::find_if(messages_.rbegin(), messages_.rend(), [](const Json& m) { return m["role"] == "user"; });
+  const auto newest =
+      std::find_if(messages_.rbegin(), messages_.rend(), [](const Json& m) { return m["role"] == "user"; });
   if (newest != messages_.rend() && !plain_) {
     const size_t at = p.text.rfind((*newest)["content"].get_ref<const std::string&>());
     if (at != std::string::npos && at > 0) {

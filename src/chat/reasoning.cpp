@@ -11,13 +11,13 @@ struct Markers {
 };
 
 constexpr std::array markers = {
-    Markers{"<think>", "</think>"},            // DeepSeek-R1, Qwen 3, SmolLM3, GLM
-    Markers{"<thinking>", "</thinking>"},      // Claude-style distillations
+    Markers{"<think>", "</think>"},        // DeepSeek-R1, Qwen 3, SmolLM3, GLM
+    Markers{"<thinking>", "</thinking>"},  // Claude-style distillations
     Markers{"<reasoning>", "</reasoning>"},
-    Markers{"[THINK]", "[/THINK]"},            // Magistral
-    Markers{"<seed:think>", "</seed:think>"},  // Seed-OSS
+    Markers{"[THINK]", "[/THINK]"},                                                                     // Magistral
+    Markers{"<seed:think>", "</seed:think>"},                                                           // Seed-OSS
     Markers{"<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"},  // gpt-oss
-    Markers{"◁think▷", "◁/think▷"},            // Kimi
+    Markers{"◁think▷", "◁/think▷"},                                                                     // Kimi
 };
 
 constexpr std::string_view blanks = " \t\r\n";

@@ -52,9 +52,12 @@ Arguments::Arguments(std::span<const std::string> words, std::span<const Flag> f
     : flags_(flags) {
   bool only_operands = false;
   for (size_t at = 0; at < words.size(); ++at) {
-    if (only_operands || words[at].size() < 2 || words[at][0] != '-') operands_.push_back(words[at]);
-    else if (words[at] == "--") only_operands = true;
-    else take_flag(words, at);
+    if (only_operands || words[at].size() < 2 || words[at][0] != '-')
+      operands_.push_back(words[at]);
+    else if (words[at] == "--")
+      only_operands = true;
+    else
+      take_flag(words, at);
   }
   if (!has("--help")) check_operands(operands);
 }
@@ -81,8 +84,10 @@ void Arguments::check_operands(std::string_view wanted) const {
   size_t least = 0, most = 0;
   if (!wanted.empty()) {
     for (std::string_view word : split(wanted, ' ')) {
-      if (word.starts_with("...")) most = SIZE_MAX - 1;
-      else ++most, least += !word.starts_with('[');
+      if (word.starts_with("..."))
+        most = SIZE_MAX - 1;
+      else
+        ++most, least += !word.starts_with('[');
     }
   }
   if (operands_.size() < least) throw Error(Kind::usage, say("something is missing: {}", wanted));
@@ -141,7 +146,8 @@ std::vector<int32_t> parse_ids(std::string_view text, const std::string& where) 
     const size_t end = std::min(text.find_first_of(gaps, at), text.size());
     const std::string_view word = text.substr(at, end - at);
     const auto id = parse_number<int32_t>(word);
-    if (!id) throw Error(Kind::usage, say("a token id is a whole number")).at(where).found(std::string(word.substr(0, 40)));
+    if (!id)
+      throw Error(Kind::usage, say("a token id is a whole number")).at(where).found(std::string(word.substr(0, 40)));
     ids.push_back(*id);
     at = text.find_first_not_of(gaps, end);
   }

@@ -19,7 +19,8 @@ namespace {
 
 class Chat {
  public:
-  Chat(const Arguments& arguments, Surroundings& around, std::shared_ptr<const Checkpoint> checkpoint, const EngineOptions& options)
+  Chat(const Arguments& arguments, Surroundings& around, std::shared_ptr<const Checkpoint> checkpoint,
+       const EngineOptions& options)
       : around_(around),
         checkpoint_(std::move(checkpoint)),
         conversation_(*checkpoint_, arguments.has("--raw")),
@@ -38,8 +39,10 @@ class Chat {
       if (text->empty()) continue;
       editor_.remember(*text);
       try {
-        if (!text->starts_with('/')) reply(*text);
-        else if (!command(*text)) break;
+        if (!text->starts_with('/'))
+          reply(*text);
+        else if (!command(*text))
+          break;
       } catch (const Error& fault) {
         note(fault.render(around_.language), Style::warning);
       }
@@ -49,14 +52,18 @@ class Chat {
   }
 
  private:
-  void note(const std::string& text, Style style = Style::dim) { *around_.err << styled(around_, style, text) << std::endl; }
+  void note(const std::string& text, Style style = Style::dim) {
+    *around_.err << styled(around_, style, text) << std::endl;
+  }
   void note(const Text& text) { note(around_.words(text)); }
 
   void greet() {
     if (!around_.in_terminal) return;
-    note(fmt::format("madang · {} · {} · {}", checkpoint_->name(), human_bytes(static_cast<double>(checkpoint_->source().file_bytes())),
+    note(fmt::format("madang · {} · {} · {}", checkpoint_->name(),
+                     human_bytes(static_cast<double>(checkpoint_->source().file_bytes())),
                      around_.words(say("context {} tokens", engine_.context()))));
-    if (conversation_.plain()) note(say("This model has no chat template: it goes on with what is written, as plain text."));
+    if (conversation_.plain())
+      note(say("This model has no chat template: it goes on with what is written, as plain text."));
     note(say("/help lists the commands. Ctrl-C stops an answer, Ctrl-D ends the chat."));
   }
 
@@ -79,8 +86,9 @@ class Chat {
       if (first && part.starts_with("\"\"\"")) block = true, part.remove_prefix(3);
       const bool closes = block && part.ends_with("\"\"\"");
       if (closes) part.remove_suffix(3);
-      const bool goes_on = block ? !closes : part.ends_with('\\') && around_.in_terminal;
-      if (goes_on && !block) part.remove_suffix(1);
+      const bool continued = !block && part.ends_with('\\') && around_.in_terminal;
+      if (continued) part.remove_suffix(1);
+      const bool goes_on = block ? !closes : continued || editor_.pending();
       text += part;
       if (!goes_on) return repair_utf8(text);
       text += '\n';
@@ -99,12 +107,14 @@ class Chat {
       bool thinking = false;
       while (interrupt_.pressed()) {  // what was pressed while nobody answered
       }
-      const Answer a = answer(engine_, std::move(request), prompt.text, !conversation_.plain(), [&](const AnswerParts& parts) {
-        if (!parts.reasoning.empty()) *around_.out << styled(around_, Style::dim, parts.reasoning) << std::flush, thinking = true;
-        if (!parts.text.empty() && std::exchange(thinking, false)) *around_.out << "\n\n";
-        *around_.out << parts.text << std::flush;
-        return !interrupt_.pressed();
-      });
+      const Answer a =
+          answer(engine_, std::move(request), prompt.text, !conversation_.plain(), [&](const AnswerParts& parts) {
+            if (!parts.reasoning.empty())
+              *around_.out << styled(around_, Style::dim, parts.reasoning) << std::flush, thinking = true;
+            if (!parts.text.empty() && std::exchange(thinking, false)) *around_.out << "\n\n";
+            *around_.out << parts.text << std::flush;
+            return !interrupt_.pressed();
+          });
       ++sampler_.seed;  // the next answer draws anew, and the whole chat follows from the first seed
       conversation_.add_assistant(a.text, a.reasoning);
       *around_.out << std::endl;
@@ -121,7 +131,8 @@ class Chat {
       note(say("The context of {} tokens is full: the answer ends here. /reset begins anew.", engine_.context()));
     if (!around_.out_terminal) return;
     std::string line = around_.words(say("{} tokens", a.usage.answer));
-    if (a.tokens_per_second() > 0) line += fmt::format(" · {:.1f} {}", a.tokens_per_second(), around_.words(say("tokens/s")));
+    if (a.tokens_per_second() > 0)
+      line += fmt::format(" · {:.1f} {}", a.tokens_per_second(), around_.words(say("tokens/s")));
     line += " · " + around_.words(say("context {} of {}", a.usage.prompt + a.usage.answer, engine_.context()));
     if (a.usage.reused > 0) line += " · " + around_.words(say("{} reused", a.usage.reused));
     note(line);
@@ -140,7 +151,8 @@ class Chat {
     if (name == "/load") return load(rest), true;
     if (name == "/quit" || name == "/exit") return false;
     constexpr std::string_view known[] = {"/help", "/system", "/reset", "/save", "/load", "/quit"};
-    throw Error(Kind::usage, say("there is no command {}", name)).hint(say("did you mean {}? /help lists all", nearest(name, known)));
+    throw Error(Kind::usage, say("there is no command {}", name))
+        .hint(say("did you mean {}? /help lists all", nearest(name, known)));
   }
 
   void help() {
@@ -158,7 +170,9 @@ class Chat {
   }
 
   void system(const std::string& text) {
-    if (text.empty()) return note(conversation_.system().empty() ? around_.words(say("There is no system prompt.")) : conversation_.system());
+    if (text.empty())
+      return note(conversation_.system().empty() ? around_.words(say("There is no system prompt."))
+                                                 : conversation_.system());
     conversation_.set_system(text == "-" ? "" : text);
     note(say("The system prompt is set."));
   }
@@ -175,7 +189,8 @@ class Chat {
   void load(const std::string& path) {
     if (path.empty()) throw Error(Kind::usage, say("{} needs a file name", "/load"));
     Json saved = read_json(path);
-    if (!saved.is_object() || !saved.contains("messages")) throw Error(Kind::format, say("this is no saved conversation")).at(path);
+    if (!saved.is_object() || !saved.contains("messages"))
+      throw Error(Kind::format, say("this is no saved conversation")).at(path);
     conversation_.replace(saved["messages"], path);
     note(say("{} messages loaded.", conversation_.messages().size()));
   }
@@ -193,7 +208,8 @@ class Chat {
 };
 
 int run(const Arguments& arguments, Surroundings& around) {
-  const std::string model = arguments.operands().empty() ? std::string(catalogue().front().name) : arguments.operands()[0];
+  const std::string model =
+      arguments.operands().empty() ? std::string(catalogue().front().name) : arguments.operands()[0];
   const auto checkpoint = open_checkpoint(arguments, around, model);
   if (around.err_terminal) {
     ProgressBar bar(around);
@@ -213,15 +229,17 @@ Command chat_command() {
       .name = "chat",
       .operands = "[MODEL]",
       .summary = say("talk with a model"),
-      .about = {say("Talks with a model through its own chat template. Without MODEL it is the small default one. Reasoning "
-                    "is shown apart. Nothing that is said is written to disk unless /save asks for it.")},
-      .flags = joined(joined({{"--system", "-s", "TEXT", say("a system prompt")},
-                              {"--raw", "", "", say("without the chat template")},
-                              {"--no-think", "", "", say("ask models that reason not to (enable_thinking)")},
-                              {"--max-tokens", "-n", "N", say("at most N tokens of answer")},
-                              {"--ctx", "-c", "N", say("tokens that prompt and answer may have together (else the model's own)")}},
-                             sampling_flags()),
-                      joined({{"--config", "", "FILE", say("a config.json in place of the model's own")}}, work_flags(true))),
+      .about = {say(
+          "Talks with a model through its own chat template. Without MODEL it is the small default one. Reasoning "
+          "is shown apart. Nothing that is said is written to disk unless /save asks for it.")},
+      .flags = joined(
+          joined({{"--system", "-s", "TEXT", say("a system prompt")},
+                  {"--raw", "", "", say("without the chat template")},
+                  {"--no-think", "", "", say("ask models that reason not to (enable_thinking)")},
+                  {"--max-tokens", "-n", "N", say("at most N tokens of answer")},
+                  {"--ctx", "-c", "N", say("tokens that prompt and answer may have together (else the model's own)")}},
+                 sampling_flags()),
+          joined({{"--config", "", "FILE", say("a config.json in place of the model's own")}}, work_flags(true))),
       .examples = {{"madang chat", say("with the default model")},
                    {"madang chat ./model.gguf -s \"Answer in one sentence.\"", say("with a file, and a system prompt")},
                    {"madang chat --temperature 0", say("always the likeliest answer")}},

@@ -15,9 +15,9 @@
 namespace madang {
 
 std::vector<Command> commands() {
-  return {chat_command(),       run_command(),  inspect_command(), tokenize_command(),   template_command(),
-          logits_command(),     perplexity_command(), pull_command(), list_command(),    rm_command(),
-          completion_command(), help_command(), version_command(), words_command()};
+  return {chat_command(),       run_command(),        inspect_command(), tokenize_command(), template_command(),
+          logits_command(),     perplexity_command(), pull_command(),    list_command(),     rm_command(),
+          completion_command(), help_command(),       version_command(), words_command()};
 }
 
 std::vector<Flag> universal_flags() {
@@ -31,8 +31,10 @@ namespace {
 void choose_language(const std::vector<std::string>& words, Surroundings& around) {
   for (size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
     std::string_view value;
-    if (words[i].starts_with("--lang=")) value = std::string_view(words[i]).substr(7);
-    else if (words[i] == "--lang" && i + 1 < words.size()) value = words[i + 1];
+    if (words[i].starts_with("--lang="))
+      value = std::string_view(words[i]).substr(7);
+    else if (words[i] == "--lang" && i + 1 < words.size())
+      value = words[i + 1];
     if (value == "ko") around.language = Language::korean;
     if (value == "en") around.language = Language::english;
   }
@@ -51,7 +53,8 @@ const Command& find_command(const std::vector<Command>& all, std::string_view na
 int run_found(const std::vector<Command>& all, std::span<const std::string> words, Surroundings& around) {
   if (words.empty() || words[0] == "--help" || words[0] == "-h") return show_overview(around, all), 0;
   if (words[0] == "--version") return find_command(all, "version").run(Arguments({}, {}, ""), around);
-  if (words[0].starts_with("--lang")) return run_found(all, words.subspan(std::min(words.size(), words[0] == "--lang" ? size_t{2} : size_t{1})), around);
+  if (words[0].starts_with("--lang"))
+    return run_found(all, words.subspan(std::min(words.size(), words[0] == "--lang" ? size_t{2} : size_t{1})), around);
   const Command& command = find_command(all, words[0]);
   std::vector<Flag> flags = command.flags;
   std::ranges::copy(universal_flags(), std::back_inserter(flags));

@@ -40,10 +40,14 @@ complete -c madang -a '(__madang_words)'
 
 int run(const Arguments& arguments, Surroundings& around) {
   const std::string& shell = arguments.operands()[0];
-  if (shell == "bash") *around.out << bash_script;
-  else if (shell == "zsh") *around.out << zsh_script;
-  else if (shell == "fish") *around.out << fish_script;
-  else throw Error(Kind::usage, say("no completion for this shell")).expected("bash, zsh, fish").found(shell);
+  if (shell == "bash")
+    *around.out << bash_script;
+  else if (shell == "zsh")
+    *around.out << zsh_script;
+  else if (shell == "fish")
+    *around.out << fish_script;
+  else
+    throw Error(Kind::usage, say("no completion for this shell")).expected("bash, zsh, fish").found(shell);
   return 0;
 }
 
@@ -97,7 +101,8 @@ Command completion_command() {
       .name = "completion",
       .operands = "SHELL",
       .summary = say("what lets a shell complete madang's words with the Tab key"),
-      .about = {say("Prints a script for bash, zsh or fish. It completes commands, flags, their values and the names of models.")},
+      .about = {say("Prints a script for bash, zsh or fish. It completes commands, flags, their values and the names "
+                    "of models.")},
       .examples = {{"source <(madang completion bash)", say("for this shell; put the line into ~/.bashrc to keep it")},
                    {"madang completion fish >~/.config/fish/completions/madang.fish", say("for fish, for good")}},
       .run = run,
@@ -105,7 +110,11 @@ Command completion_command() {
 }
 
 Command words_command() {
-  return {.name = "__words", .operands = "[WORD ...]", .summary = say("what may stand in place of the last word"), .run = list_words, .hidden = true};
+  return {.name = "__words",
+          .operands = "[WORD ...]",
+          .summary = say("what may stand in place of the last word"),
+          .run = list_words,
+          .hidden = true};
 }
 
 }  // namespace madang

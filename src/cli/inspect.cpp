@@ -51,8 +51,8 @@ Json state_of(const Model& model, KvType kv) {
 Json tokenizer_facts(const Checkpoint& c) {
   const auto tokenizer = c.tokenizer();
   if (!tokenizer) return nullptr;
-  Json facts = {{"kind", tokenizer->kind()}, {"tokens", tokenizer->size()}, {"bos", c.bos_token()}, {"eos", c.eos_token()},
-                {"add_bos", tokenizer->add_bos()}, {"ends", Json::array()}};
+  Json facts = {{"kind", tokenizer->kind()}, {"tokens", tokenizer->size()},     {"bos", c.bos_token()},
+                {"eos", c.eos_token()},      {"add_bos", tokenizer->add_bos()}, {"ends", Json::array()}};
   for (int32_t id : c.defaults().ends)
     if (id < tokenizer->size()) facts["ends"].push_back(tokenizer->token_text(id));
   return facts;
@@ -60,9 +60,14 @@ Json tokenizer_facts(const Checkpoint& c) {
 
 Json facts_of(const Checkpoint& c, const Model* model, KvType kv) {
   const Parameters p = count_parameters(c.source(), c.config());
-  Json facts = {{"name", c.name()}, {"path", c.path()}, {"architecture", c.config().architecture()},
-                {"format", c.config().text("source_format", "")}, {"licence", c.licence()},
-                {"file_bytes", c.source().file_bytes()}, {"parameters", p.total}, {"active_parameters", p.active},
+  Json facts = {{"name", c.name()},
+                {"path", c.path()},
+                {"architecture", c.config().architecture()},
+                {"format", c.config().text("source_format", "")},
+                {"licence", c.licence()},
+                {"file_bytes", c.source().file_bytes()},
+                {"parameters", p.total},
+                {"active_parameters", p.active},
                 {"bits_per_weight", p.total ? 8.0 * static_cast<double>(p.bytes) / static_cast<double>(p.total) : 0.0}};
   facts["state"] = model ? state_of(*model, kv) : Json(nullptr);
   facts["types"] = Json::object();
@@ -72,7 +77,8 @@ Json facts_of(const Checkpoint& c, const Model* model, KvType kv) {
   facts["config"] = c.config().keys();
   facts["tensors"] = Json::array();
   for (const StoredTensor& t : c.source().tensors())
-    facts["tensors"].push_back({{"name", t.name}, {"type", t.type_name()}, {"shape", t.shape}, {"bytes", t.bytes.size()}});
+    facts["tensors"].push_back(
+        {{"name", t.name}, {"type", t.type_name()}, {"shape", t.shape}, {"bytes", t.bytes.size()}});
   return facts;
 }
 
@@ -82,7 +88,8 @@ void show_rows(const Rows& rows, Surroundings& around) {
   int left = 0;
   for (auto& [what, value] : rows) left = std::max(left, display_width(around.words(what)));
   for (auto& [what, value] : rows)
-    if (!value.empty()) *around.out << styled(around, Style::dim, padded(around.words(what), left)) << "  " << value << '\n';
+    if (!value.empty())
+      *around.out << styled(around, Style::dim, padded(around.words(what), left)) << "  " << value << '\n';
 }
 
 std::string layers_text(const Config& config) {
@@ -100,10 +107,12 @@ void add_sizes(const Config& config, Rows& rows) {
   rows.emplace_back(say("width"), number("hidden_size"));
   rows.emplace_back(say("inner width"), number("intermediate_size"));
   if (config.has("num_attention_heads"))
-    rows.emplace_back(say("heads"), fmt::format("{}  (keys and values: {}, dimension {})", number("num_attention_heads"),
-                                                number("num_key_value_heads"), number("head_dim")));
+    rows.emplace_back(say("heads"),
+                      fmt::format("{}  (keys and values: {}, dimension {})", number("num_attention_heads"),
+                                  number("num_key_value_heads"), number("head_dim")));
   if (config.has("num_local_experts"))
-    rows.emplace_back(say("experts"), fmt::format("{} / {}", number("num_experts_per_tok"), number("num_local_experts")));
+    rows.emplace_back(say("experts"),
+                      fmt::format("{} / {}", number("num_experts_per_tok"), number("num_local_experts")));
   rows.emplace_back(say("window"), number("sliding_window"));
   rows.emplace_back(say("vocabulary"), number("vocab_size"));
   rows.emplace_back(say("context"), number("max_position_embeddings"));
@@ -121,8 +130,9 @@ Rows summary_rows(const Json& facts, const Checkpoint& c, const Surroundings& ar
   std::string types;
   for (auto& [name, type] : facts["types"].items())
     types += fmt::format("{}{} × {}", types.empty() ? "" : ", ", type["tensors"].get<int64_t>(), name);
-  rows.emplace_back(say("weights"), around.words(say("{} bits each on average ({})",
-                                                     fmt::format("{:.2f}", facts["bits_per_weight"].get<double>()), types)));
+  rows.emplace_back(say("weights"),
+                    around.words(say("{} bits each on average ({})",
+                                     fmt::format("{:.2f}", facts["bits_per_weight"].get<double>()), types)));
   if (const Json& state = facts["state"]; !state.is_null()) {
     rows.emplace_back(say("state per token"), human_bytes(state["bytes_per_token"].get<double>()));
     rows.emplace_back(say("state per sequence"), human_bytes(state["bytes_per_sequence"].get<double>()));
@@ -139,7 +149,7 @@ Rows summary_rows(const Json& facts, const Checkpoint& c, const Surroundings& ar
     rows.emplace_back(say("tokenizer"), around.words(say("none: takes --ids")));
   }
   rows.emplace_back(say("chat template"), c.chat_template() ? human_bytes(facts["template_bytes"].get<double>())
-                                                             : around.words(say("none: chats in plain text")));
+                                                            : around.words(say("none: chats in plain text")));
   return rows;
 }
 
@@ -168,7 +178,8 @@ int run(const Arguments& arguments, Surroundings& around) {
     *around.err << fault.render(around.language) << "\n\n";
   }
   const Json facts = facts_of(*c, model, kv_type(arguments, KvType::f16));
-  if (arguments.has("--json")) return *around.out << facts.dump(2, ' ', false, Json::error_handler_t::replace) << '\n', 0;
+  if (arguments.has("--json"))
+    return *around.out << facts.dump(2, ' ', false, Json::error_handler_t::replace) << '\n', 0;
   show_rows(summary_rows(facts, *c, around), around);
   if (arguments.has("--tensors")) *around.out << '\n', show_tensors(*c, around);
   if (arguments.has("--template")) *around.out << '\n' << c->chat_template_text() << '\n';
@@ -182,8 +193,9 @@ Command inspect_command() {
       .name = "inspect",
       .operands = "MODEL",
       .summary = say("what a model is and what it costs"),
-      .about = {say("Architecture, sizes, parameters, memory that a conversation takes, tokenizer, template and weights. "
-                    "A model of an architecture madang cannot run is shown as far as its files tell.")},
+      .about = {say(
+          "Architecture, sizes, parameters, memory that a conversation takes, tokenizer, template and weights. "
+          "A model of an architecture madang cannot run is shown as far as its files tell.")},
       .flags = {{"--tensors", "", "", say("also every tensor: name, shape, type, size")},
                 {"--template", "", "", say("also the chat template's own text")},
                 {"--config", "", "FILE", say("a config.json in place of the model's own")},

@@ -2,6 +2,9 @@
 
 #include <histedit.h>
 #include <langinfo.h>
+#include <poll.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include <clocale>
 #include <cstdio>
@@ -95,6 +98,19 @@ LineEditor::Result LineEditor::read(const std::string& prompt) {
   if (!line || n <= 0) return {End::closed, ""};
   if (line[n - 1] == L'\n') --n;
   return {End::line, narrowed(line, static_cast<size_t>(n))};
+}
+
+bool LineEditor::pending() const {
+  termios before{};
+  if (!terminal_ || tcgetattr(STDIN_FILENO, &before) != 0) return false;
+  // Between lines the terminal counts whole lines only; a paste's last line often has no end yet.
+  termios by_character = before;
+  by_character.c_lflag &= ~static_cast<tcflag_t>(ICANON);
+  tcsetattr(STDIN_FILENO, TCSANOW, &by_character);
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  const bool more = poll(&input, 1, 20) > 0;  // ms: pastes come in pieces, hands need longer for a key
+  tcsetattr(STDIN_FILENO, TCSANOW, &before);
+  return more;
 }
 
 void LineEditor::remember(const std::string& text) {

@@ -21,6 +21,8 @@ class LineEditor {
   };
   /// One line, after `prompt`.
   Result read(const std::string& prompt);
+  /// More was typed or pasted already: a paste of several lines is one message.
+  bool pending() const;
   void remember(const std::string& text);  ///< for the arrow keys; nothing is written to disk
 
  private:

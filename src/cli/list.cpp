@@ -29,7 +29,11 @@ void show_rows(const std::vector<Row>& rows, Surroundings& around) {
 Json as_json(const std::vector<InstalledModel>& models) {
   Json all = Json::array();
   for (const InstalledModel& m : models)
-    all.push_back({{"name", m.name}, {"path", m.path.string()}, {"bytes", m.bytes}, {"licence", m.licence}, {"source", m.source}});
+    all.push_back({{"name", m.name},
+                   {"path", m.path.string()},
+                   {"bytes", m.bytes},
+                   {"licence", m.licence},
+                   {"source", m.source}});
   return all;
 }
 

@@ -14,7 +14,8 @@ namespace {
 
 std::vector<int32_t> given_ids(const Arguments& arguments, Surroundings& around) {
   const auto ids = arguments.text("--ids"), file = arguments.text("--ids-file");
-  if (ids.has_value() == file.has_value()) throw Error(Kind::usage, say("one of {} and {} is needed", "--ids", "--ids-file"));
+  if (ids.has_value() == file.has_value())
+    throw Error(Kind::usage, say("one of {} and {} is needed", "--ids", "--ids-file"));
   if (ids) return parse_ids(*ids, "--ids");
   return *file == "-" ? parse_ids(read_all(*around.in), "stdin") : parse_ids(read_whole_file(*file), *file);
 }
@@ -33,7 +34,8 @@ int run(const Arguments& arguments, Surroundings& around) {
   const auto checkpoint = open_checkpoint(arguments, around, arguments.operands()[0]);
   Logits logits = logits_of(checkpoint->model(), ids, options);
   std::vector<int64_t> greedy(logits.greedy.begin(), logits.greedy.end());
-  std::vector<NamedTensor> tensors = {{"logits", {logits.values.data(), DType::f32, {logits.tokens, logits.vocabulary}}}};
+  std::vector<NamedTensor> tensors = {
+      {"logits", {logits.values.data(), DType::f32, {logits.tokens, logits.vocabulary}}}};
   if (!greedy.empty())
     tensors.push_back({"greedy_ids", {greedy.data(), DType::i64, {static_cast<int64_t>(greedy.size())}}});
   write_safetensors(*out, tensors);
@@ -56,9 +58,10 @@ Command logits_command() {
                        {"--chunk", "", "N", say("tokens at a time; the numbers do not depend on it")},
                        {"--config", "", "FILE", say("a config.json in place of the model's own")}},
                       work_flags(false)),
-      .examples = {{"madang logits ./model --ids 1,2,3 --out out.safetensors", say("the logits after each of three tokens")},
-                   {"madang tokenize ./model -p \"Hello\" | madang logits ./model --ids-file - --greedy 8 --out o.safetensors",
-                    say("of a text, with eight more tokens")}},
+      .examples =
+          {{"madang logits ./model --ids 1,2,3 --out out.safetensors", say("the logits after each of three tokens")},
+           {"madang tokenize ./model -p \"Hello\" | madang logits ./model --ids-file - --greedy 8 --out o.safetensors",
+            say("of a text, with eight more tokens")}},
       .run = run,
   };
 }

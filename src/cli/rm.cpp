@@ -13,7 +13,9 @@ int run(const Arguments& arguments, Surroundings& around) {
   for (const std::string& name : arguments.operands()) {
     const auto model = store.find(name);
     store.remove(name);
-    *around.out << around.words(say("removed {} ({})", name, human_bytes(model ? static_cast<double>(model->bytes) : 0.0))) << '\n';
+    *around.out << around.words(
+                       say("removed {} ({})", name, human_bytes(model ? static_cast<double>(model->bytes) : 0.0)))
+                << '\n';
   }
   return 0;
 }
@@ -25,7 +27,8 @@ Command rm_command() {
       .name = "rm",
       .operands = "NAME ...",
       .summary = say("remove a fetched model"),
-      .about = {say("Removes what `madang pull` fetched, also what an unfinished pull left. Files of your own are never touched.")},
+      .about = {say("Removes what `madang pull` fetched, also what an unfinished pull left. Files of your own are "
+                    "never touched.")},
       .examples = {{"madang rm gemma3-270m", say("gives 253 MB back")}},
       .run = run,
   };

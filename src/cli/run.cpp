@@ -92,15 +92,20 @@ int run(const Arguments& arguments, Surroundings& around) {
   const SamplerOptions sampler = request.sampler;
   const bool json = arguments.has("--json"), ids_only = arguments.has("--ids") && !checkpoint->tokenizer();
   Writer writer(around, json || ids_only);
-  const Answer a = answer(engine, std::move(request), prompt.text, !arguments.has("--raw"), [&](const AnswerParts& parts) {
-    writer.write(parts);
-    return !interrupt.pressed();
-  });
-  if (json) *around.out << as_json(*checkpoint, a, sampler).dump() << '\n';
-  else if (ids_only) show_ids(a.ids, around);
-  else if (around.out_terminal && !a.text.ends_with('\n')) *around.out << '\n';
+  const Answer a =
+      answer(engine, std::move(request), prompt.text, !arguments.has("--raw"), [&](const AnswerParts& parts) {
+        writer.write(parts);
+        return !interrupt.pressed();
+      });
+  if (json)
+    *around.out << as_json(*checkpoint, a, sampler).dump() << '\n';
+  else if (ids_only)
+    show_ids(a.ids, around);
+  else if (around.out_terminal && !a.text.ends_with('\n'))
+    *around.out << '\n';
   if (a.finish == Finish::context)
-    *around.err << around.words(say("The context of {} tokens is full: the answer ends here.", engine.context())) << std::endl;
+    *around.err << around.words(say("The context of {} tokens is full: the answer ends here.", engine.context()))
+                << std::endl;
   return a.finish == Finish::cancelled ? 130 : a.finish == Finish::context ? static_cast<int>(Kind::limit) : 0;
 }
 
@@ -111,26 +116,29 @@ Command run_command() {
       .name = "run",
       .operands = "MODEL",
       .summary = say("one prompt, one answer"),
-      .about = {say("The prompt comes from --prompt, a file, or a pipe. Models with a chat template are asked through it; "
-                    "--raw lets the model go on with the text itself. The answer is written exactly, as it comes; "
-                    "reasoning is shown on terminals only."),
-                say("The exit code is 7 if the context was full before the answer ended, 130 after Ctrl-C.")},
-      .flags = joined(joined({{"--prompt", "-p", "TEXT", say("the prompt (-: standard input)")},
-                              {"--file", "-f", "FILE", say("the prompt from a file")},
-                              {"--ids", "", "1,2,3", say("the prompt as token ids (for models without tokenizer)")},
-                              {"--system", "-s", "TEXT", say("a system prompt")},
-                              {"--raw", "", "", say("without the chat template")},
-                              {"--no-think", "", "", say("ask models that reason not to (enable_thinking)")},
-                              {"--max-tokens", "-n", "N", say("at most N tokens of answer")},
-                              {"--ignore-end", "", "", say("go on after the token that ends an answer")},
-                              {"--ctx", "-c", "N", say("tokens that prompt and answer may have together (else the model's own)")},
-                              {"--json", "", "", say("one line of JSON: text, ids, why it ended, times")}},
-                             sampling_flags()),
-                      joined({{"--config", "", "FILE", say("a config.json in place of the model's own")}}, work_flags(true))),
+      .about =
+          {say("The prompt comes from --prompt, a file, or a pipe. Models with a chat template are asked through it; "
+               "--raw lets the model go on with the text itself. The answer is written exactly, as it comes; "
+               "reasoning is shown on terminals only."),
+           say("The exit code is 7 if the context was full before the answer ended, 130 after Ctrl-C.")},
+      .flags = joined(
+          joined({{"--prompt", "-p", "TEXT", say("the prompt (-: standard input)")},
+                  {"--file", "-f", "FILE", say("the prompt from a file")},
+                  {"--ids", "", "1,2,3", say("the prompt as token ids (for models without tokenizer)")},
+                  {"--system", "-s", "TEXT", say("a system prompt")},
+                  {"--raw", "", "", say("without the chat template")},
+                  {"--no-think", "", "", say("ask models that reason not to (enable_thinking)")},
+                  {"--max-tokens", "-n", "N", say("at most N tokens of answer")},
+                  {"--ignore-end", "", "", say("go on after the token that ends an answer")},
+                  {"--ctx", "-c", "N", say("tokens that prompt and answer may have together (else the model's own)")},
+                  {"--json", "", "", say("one line of JSON: text, ids, why it ended, times")}},
+                 sampling_flags()),
+          joined({{"--config", "", "FILE", say("a config.json in place of the model's own")}}, work_flags(true))),
       .examples = {{"madang run smollm2-135m-instruct -p \"What is a yard?\"", say("ask once")},
                    {"madang run gemma3-270m --raw -p \"옛날 옛적에\" -n 50", say("let a base model go on with a text")},
                    {"cat mail.txt | madang run ./model -s \"Summarize in one sentence.\"", say("through a pipe")},
-                   {"madang run ./model -p Hi --seed 1 --json | jq .tokens_per_second", say("for programs, repeatable")}},
+                   {"madang run ./model -p Hi --seed 1 --json | jq .tokens_per_second",
+                    say("for programs, repeatable")}},
       .run = run,
   };
 }

@@ -34,8 +34,7 @@ Surroundings read_surroundings() {
   s.search_path = variable("PATH");
   s.in_terminal = isatty(STDIN_FILENO), s.out_terminal = isatty(STDOUT_FILENO), s.err_terminal = isatty(STDERR_FILENO);
   const std::string kind = variable("TERM");
-  s.colour =
-      s.out_terminal && s.err_terminal && variable("NO_COLOR").empty() && !kind.empty() && kind != "dumb";
+  s.colour = s.out_terminal && s.err_terminal && variable("NO_COLOR").empty() && !kind.empty() && kind != "dumb";
   std::ios::sync_with_stdio(false);
   s.in = &std::cin, s.out = &std::cout, s.err = &std::cerr;
   return s;

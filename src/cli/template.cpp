@@ -31,7 +31,8 @@ int run(const Arguments& arguments, Surroundings& around) {
   if (!input) throw Error(Kind::usage, say("{} is needed", "--input FILE.json"));
   const ChatTemplate chat_template = open_template(find_model(around, arguments.operands()[0]));
   const Json variables = *input == "-" ? parse_json(read_all(*around.in), "stdin") : read_json(*input);
-  if (!variables.is_object()) throw Error(Kind::usage, say("the input must be one object: the template's variables")).at(*input);
+  if (!variables.is_object())
+    throw Error(Kind::usage, say("the input must be one object: the template's variables")).at(*input);
   RenderOptions options;
   if (auto now = arguments.text("--now")) options.now = parse_local_time(*now);
   *around.out << chat_template.render(variables, options);
@@ -45,13 +46,15 @@ Command template_command() {
       .name = "template",
       .operands = "FILE|MODEL",
       .summary = say("the text that a chat template makes"),
-      .about = {say("Writes exactly the rendered text, without a line end of its own. FILE is a template (*.jinja, *.txt); of "
+      .about = {say("Writes exactly the rendered text, without a line end of its own. FILE is a template (*.jinja, "
+                    "*.txt); of "
                     "a model its own template is taken. The keys of the input are the template's variables: messages, "
                     "tools, add_generation_prompt, bos_token and whatever else it reads."),
                 say("If the template refuses (raise_exception), its message is shown and the exit code is 9.")},
       .flags = {{"--input", "", "FILE.json", say("the variables, as one JSON object (-: standard input)")},
                 {"--now", "", "DATE", say("the time that the template is told, as 2026-03-09T14:05:06 (else: now)")}},
-      .examples = {{"madang template smollm2-135m-instruct --input chat.json", say("what the model is given for a conversation")},
+      .examples = {{"madang template smollm2-135m-instruct --input chat.json",
+                    say("what the model is given for a conversation")},
                    {"madang template my.jinja --input chat.json --now 2026-03-09", say("try a template of your own")}},
       .run = run,
   };

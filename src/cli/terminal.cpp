@@ -81,7 +81,8 @@ int display_width(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     const size_t end = next_character(text, at);
     int widest = 0;
-    for (size_t i = at; i < end; i += code_point(text, i).size) widest = std::max(widest, width_of(code_point(text, i).value));
+    for (size_t i = at; i < end; i += code_point(text, i).size)
+      widest = std::max(widest, width_of(code_point(text, i).value));
     columns += widest;
     at = end;
   }
@@ -148,7 +149,8 @@ bool ProgressBar::show(const Progress& progress) {
     drawn_ = now;
     draw(progress, seconds);
   } else if (progress.bytes && progress.total > 0) {
-    const int64_t tenth = static_cast<int64_t>(10.0 * static_cast<double>(progress.done) / static_cast<double>(progress.total));
+    const int64_t tenth =
+        static_cast<int64_t>(10.0 * static_cast<double>(progress.done) / static_cast<double>(progress.total));
     if (tenth != told_) *around_.err << what << ' ' << tenth * 10 << "%" << std::endl;
     told_ = tenth;
   }

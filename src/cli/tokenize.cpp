@@ -19,7 +19,8 @@ TiktokenExtras tiktoken_extras(const Arguments& arguments) {
   const Json special = parse_json(*given, "--special-tokens");
   for (const auto& [name, id] : special.items()) {
     if (!special.is_object() || !id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > INT32_MAX)
-      throw Error(Kind::usage, say("special tokens are given as one object: {{\"NAME\": ID, ...}}")).at("--special-tokens");
+      throw Error(Kind::usage, say("special tokens are given as one object: {{\"NAME\": ID, ...}}"))
+          .at("--special-tokens");
     extras.special.emplace_back(name, id.get<int32_t>());
   }
   return extras;
@@ -98,10 +99,12 @@ Command tokenize_command() {
       .name = "tokenize",
       .operands = "PATH",
       .summary = say("text to token ids and back"),
-      .about = {say("PATH is a model, or a tokenizer.json, tokenizer.model, *.tiktoken or RWKV vocabulary file. The text "
-                    "comes from standard input. No BOS is added unless --bos says so, and names of special tokens in the "
-                    "text are plain text unless --special says otherwise.")},
-      .flags = {{"--jsonl", "", "", say("a line of {{\"text\"}} in, a line of {{\"ids\"}} out; with --decode the other way round")},
+      .about = {say(
+          "PATH is a model, or a tokenizer.json, tokenizer.model, *.tiktoken or RWKV vocabulary file. The text "
+          "comes from standard input. No BOS is added unless --bos says so, and names of special tokens in the "
+          "text are plain text unless --special says otherwise.")},
+      .flags = {{"--jsonl", "", "",
+                 say("a line of {{\"text\"}} in, a line of {{\"ids\"}} out; with --decode the other way round")},
                 {"--decode", "-d", "", say("ids in, text out")},
                 {"--text", "-p", "TEXT", say("this text in place of standard input")},
                 {"--pieces", "", "", say("one line for each token: its id and what it stands for")},
@@ -109,7 +112,8 @@ Command tokenize_command() {
                 {"--special", "", "", say("names of special tokens in the text are those tokens")},
                 {"--pattern", "", "P", say("for .tiktoken files: the pattern that splits the text")},
                 {"--special-tokens", "", "JSON", say("for .tiktoken files: special tokens as {{\"NAME\": ID, ...}}")}},
-      .examples = {{"madang tokenize smollm2-135m-instruct --pieces -p \"안녕하세요\"", say("see how a sentence is cut")},
+      .examples = {{"madang tokenize smollm2-135m-instruct --pieces -p \"안녕하세요\"",
+                    say("see how a sentence is cut")},
                    {"madang tokenize tokenizer.json <book.txt | tr , '\\n' | wc -l", say("count the tokens of a book")},
                    {"echo 1,2,3 | madang tokenize ./model --decode", say("what these ids say")}},
       .run = run,

@@ -1,0 +1,136 @@
+#include "chat/conversation.h"
+
+#include "base/error.h"
+#include "chat/answer.h"
+#include "chat/tiny_model.h"
+
+namespace madang {
+namespace {
+
+struct Home {
+  test::TemporaryFolder folder;
+  std::shared_ptr<const Checkpoint> checkpoint;
+  explicit Home(const std::string& chat_template = test::chatml_template, bool tokenizer = true) {
+    test::write_tiny_model(folder.path.string(), chat_template, tokenizer);
+    checkpoint = Checkpoint::open(folder.path.string());
+  }
+};
+
+TEST(Conversation, SpeaksTheModelsTemplate) {
+  Home home;
+  Conversation c(*home.checkpoint);
+  c.set_system("짧게.");
+  c.add_user("hi");
+  c.add_assistant("yes", "because");
+  c.add_user("why");
+  EXPECT_EQ(c.prompt().text,
+            "<|bos|><|im_start|>system\n짧게.<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nyes<|"
+            "im_end|>\n"
+            "<|im_start|>user\nwhy<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(c.messages()[2]["reasoning_content"], "because");
+}
+
+TEST(Conversation, HasOneBosNeverTwo) {
+  for (const char* form : {"{{ bos_token }}{{ messages[0].content }}", "{{ messages[0].content }}"}) {
+    Home home(form);
+    Conversation c(*home.checkpoint);
+    c.add_user("a");
+    EXPECT_EQ(c.prompt().ids, (std::vector<int32_t>{test::tiny_bos, 'a'})) << form;
+  }
+}
+
+TEST(Conversation, FoldsASystemPromptThatTheTemplateRefuses) {
+  Home home(
+      "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}[{{ m.content "
+      "}}]{% endfor %}");
+  Conversation c(*home.checkpoint);
+  c.set_system("rule");
+  c.add_user("one");
+  EXPECT_EQ(c.prompt().text, "[rule\n\none]");
+  EXPECT_EQ(c.system(), "rule");
+}
+
+TEST(Conversation, TellsTheTemplatesOwnRefusal) {
+  Home home("{{ raise_exception('not today') }}");
+  Conversation c(*home.checkpoint);
+  c.add_user("a");
+  try {
+    c.prompt();
+    FAIL();
+  } catch (const Error& fault) {
+    EXPECT_EQ(fault.kind(), Kind::refused);
+    EXPECT_EQ(fault.text().in(Language::english), "not today");
+  }
+}
+
+TEST(Conversation, IsPlainTextWithoutATemplate) {
+  Home home("");
+  Conversation c(*home.checkpoint);
+  EXPECT_TRUE(c.plain());
+  c.add_user("<|im_end|>");  // a name of a special token is plain text here
+  EXPECT_EQ(c.prompt().ids.size(), 1u + 10u);
+  c.reset();
+  c.add_user("");
+  EXPECT_EQ(c.prompt().ids, std::vector<int32_t>{test::tiny_bos});
+}
+
+TEST(Conversation, NeedsATokenizer) {
+  Home home("", false);
+  EXPECT_THROW(Conversation(*home.checkpoint), Error);
+}
+
+TEST(Conversation, RefusesWhatIsNone) {
+  Home home;
+  Conversation c(*home.checkpoint);
+  for (const char* bad : {"{}", "[1]", "[{\"role\":\"user\"}]", "[{\"role\":1,\"content\":\"a\"}]",
+                          "[{\"role\":\"user\",\"content\":[]}]", "[null]"})
+    EXPECT_THROW(c.replace(Json::parse(bad), "saved.json"), Error) << bad;
+  c.replace(Json::parse(R"([{"role":"system","content":"s"},{"role":"user","content":"u"}])"), "saved.json");
+  EXPECT_EQ(c.system(), "s");
+  c.reset();
+  EXPECT_EQ(c.messages().size(), 1u);
+  c.set_system("");
+  EXPECT_TRUE(c.empty());
+}
+
+Answer ask(Engine& engine, const Prompt& prompt, int64_t tokens) {
+  Request request{.prompt = prompt.ids, .sampler = {.temperature = 0}, .max_tokens = tokens, .ends = {test::tiny_end}};
+  request.marks = prompt.marks;
+  return answer(engine, request, prompt.text, true, [](const AnswerParts&) { return true; });
+}
+
+TEST(Answer, SecondTurnReusesTheFirst) {
+  Home home;
+  Engine engine(*home.checkpoint, {.work = {.threads = 1}});
+  Conversation c(*home.checkpoint);
+  c.add_user("first question");
+  const Answer first = ask(engine, c.prompt(), 12);
+  EXPECT_EQ(first.usage.reused, 0);
+  c.add_assistant(first.text, first.reasoning);
+  c.add_user("second question");
+  const Prompt prompt = c.prompt();
+  const Answer second = ask(engine, prompt, 12);
+  EXPECT_GE(second.usage.reused, first.usage.prompt);
+  Engine fresh(*home.checkpoint, {.work = {.threads = 1}});
+  EXPECT_EQ(second.ids, ask(fresh, prompt, 12).ids);
+}
+
+TEST(Answer, StopsWhenTheListenerSaysSo) {
+  Home home;
+  Engine engine(*home.checkpoint, {.work = {.threads = 1}});
+  Conversation c(*home.checkpoint);
+  c.add_user("go on");
+  const Prompt prompt = c.prompt();
+  std::string shown;
+  Request request{.prompt = prompt.ids, .sampler = {.temperature = 0}};
+  const Answer a = answer(engine, request, prompt.text, true, [&](const AnswerParts& parts) {
+    shown += parts.text;
+    return shown.size() < 3;
+  });
+  EXPECT_EQ(a.finish, Finish::cancelled);
+  EXPECT_EQ(a.text, shown);
+  EXPECT_FALSE(engine.busy());
+}
+
+}  // namespace
+}  // namespace madang
