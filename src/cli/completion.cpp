@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view bash_script = R"sh(# madang completion for bash: source <(madang completion bash)
 _madang() {
   local IFS=$'\n'
-  COMPREPLY=($(compgen -W "$(madang __words -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "$2"))
+  COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" __words -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "$2"))
 }
 complete -o default -F _madang madang
 )sh";
