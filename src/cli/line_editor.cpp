@@ -2,6 +2,8 @@
 
 #include <histedit.h>
 #include <langinfo.h>
+#include <termios.h>
+#include <unistd.h>
 #include <poll.h>
 #include <termios.h>
 #include <unistd.h>
@@ -117,6 +119,23 @@ void LineEditor::remember(const std::string& text) {
   if (!terminal_ || text.empty()) return;
   HistEventW event;
   history_w(terminal_->history, &event, H_ENTER, widened(text).c_str());
+}
+
+struct HiddenKeys::Modes {
+  termios value{};
+};
+
+HiddenKeys::HiddenKeys(const Surroundings& around) {
+  if (!around.in_terminal) return;
+  before_ = std::make_unique<Modes>();
+  if (tcgetattr(STDIN_FILENO, &before_->value) != 0) return before_.reset();
+  termios hidden = before_->value;
+  hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+  tcsetattr(STDIN_FILENO, TCSANOW, &hidden);
+}
+
+HiddenKeys::~HiddenKeys() {
+  if (before_) tcsetattr(STDIN_FILENO, TCSANOW, &before_->value);
 }
 
 }  // namespace madang

@@ -31,4 +31,17 @@ class LineEditor {
   std::unique_ptr<Terminal> terminal_;  // null: not a terminal
 };
 
+/// While it lives, typed keys are not shown: they wait for the next prompt instead of standing in the answer.
+class HiddenKeys {
+ public:
+  explicit HiddenKeys(const Surroundings& around);
+  ~HiddenKeys();
+  HiddenKeys(const HiddenKeys&) = delete;
+  HiddenKeys& operator=(const HiddenKeys&) = delete;
+
+ private:
+  struct Modes;
+  std::unique_ptr<Modes> before_;  // null: not a terminal
+};
+
 }  // namespace madang

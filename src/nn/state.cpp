@@ -99,7 +99,7 @@ std::unique_ptr<LayerState> make_state(const StateSpec& spec, KvType type) {
   return nullptr;
 }
 
-SequenceState::SequenceState(std::span<const StateSpec> specs, KvType type, int64_t limit) : limit(limit) {
+SequenceState::SequenceState(std::span<const StateSpec> specs, KvType type, int64_t most) : limit(most) {
   for (const StateSpec& spec : specs) layers.push_back(make_state(spec, type));
 }
 

@@ -101,7 +101,7 @@ struct SequenceState {
   int64_t length = 0, limit = 0;
 
   SequenceState() = default;
-  SequenceState(std::span<const StateSpec> specs, KvType type, int64_t limit);
+  SequenceState(std::span<const StateSpec> specs, KvType type, int64_t most);
   SequenceState fork() const;
   bool truncate(int64_t to);  ///< false (and unchanged meaning lost) unless every layer can
   int64_t bytes() const;

@@ -74,7 +74,9 @@ TEST(Forward, AttentionThroughPagesIsAttention) {
           Tensor part = attention(bench.c, {q.f32() + at * s.heads * s.key_dim, DType::f32, {n, s.heads, s.key_dim}}, std::span(&segment, 1), s);
           std::memcpy(out.f32() + at * s.heads * s.value_dim, part.data, static_cast<size_t>(part.bytes()));
           state.forget_before(at + n);
-          if (s.window) EXPECT_LE(state.held_tokens(), s.window + kv_block);
+          if (s.window) {
+            EXPECT_LE(state.held_tokens(), s.window + kv_block);
+          }
         }
         results.push_back(out);
       }

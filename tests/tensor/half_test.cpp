@@ -13,11 +13,17 @@ namespace {
 TEST(Half, EveryPatternComesBack) {
   for (uint32_t h = 0; h < 65536; ++h) {
     const float f = float_of_half(static_cast<uint16_t>(h));
-    if (std::isnan(f)) EXPECT_TRUE(std::isnan(float_of_half(half_of_float(f))));
-    else EXPECT_EQ(half_of_float(f), h);
+    if (std::isnan(f)) {
+      EXPECT_TRUE(std::isnan(float_of_half(half_of_float(f))));
+    } else {
+      EXPECT_EQ(half_of_float(f), h);
+    }
     const float b = float_of_bf16(static_cast<uint16_t>(h));
-    if (std::isnan(b)) EXPECT_TRUE(std::isnan(float_of_bf16(bf16_of_float(b))));
-    else EXPECT_EQ(bf16_of_float(b), h);
+    if (std::isnan(b)) {
+      EXPECT_TRUE(std::isnan(float_of_bf16(bf16_of_float(b))));
+    } else {
+      EXPECT_EQ(bf16_of_float(b), h);
+    }
   }
 }
 
@@ -41,7 +47,9 @@ TEST(Half, RoundsToTheNearest) {
     const float got = float_of_half(h);
     for (int step : {-1, 1}) {
       const float other = float_of_half(static_cast<uint16_t>(h + step));
-      if (std::isfinite(other) && std::signbit(other) == std::signbit(x)) ASSERT_LE(std::fabs(got - x), std::fabs(other - x)) << x;
+      if (std::isfinite(other) && std::signbit(other) == std::signbit(x)) {
+        ASSERT_LE(std::fabs(got - x), std::fabs(other - x)) << x;
+      }
     }
   }
 }
