@@ -107,6 +107,7 @@ class Chat {
       bool thinking = false;
       while (interrupt_.pressed()) {  // what was pressed while nobody answered
       }
+      const HiddenKeys hidden(around_);
       const Answer a =
           answer(engine_, std::move(request), prompt.text, !conversation_.plain(), [&](const AnswerParts& parts) {
             if (!parts.reasoning.empty())

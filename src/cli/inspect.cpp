@@ -106,10 +106,11 @@ void add_sizes(const Config& config, Rows& rows) {
   rows.emplace_back(say("layers"), layers_text(config));
   rows.emplace_back(say("width"), number("hidden_size"));
   rows.emplace_back(say("inner width"), number("intermediate_size"));
-  if (config.has("num_attention_heads"))
-    rows.emplace_back(say("heads"),
-                      fmt::format("{}  (keys and values: {}, dimension {})", number("num_attention_heads"),
-                                  number("num_key_value_heads"), number("head_dim")));
+  if (config.has("num_attention_heads")) {
+    rows.emplace_back(say("heads"), number("num_attention_heads"));
+    rows.emplace_back(say("key-value heads"), number("num_key_value_heads"));
+    rows.emplace_back(say("head width"), number("head_dim"));
+  }
   if (config.has("num_local_experts"))
     rows.emplace_back(say("experts"),
                       fmt::format("{} / {}", number("num_experts_per_tok"), number("num_local_experts")));

@@ -128,7 +128,10 @@ struct HiddenKeys::Modes {
 HiddenKeys::HiddenKeys(const Surroundings& around) {
   if (!around.in_terminal) return;
   before_ = std::make_unique<Modes>();
-  if (tcgetattr(STDIN_FILENO, &before_->value) != 0) return before_.reset();
+  if (tcgetattr(STDIN_FILENO, &before_->value) != 0) {
+    before_.reset();
+    return;
+  }
   termios hidden = before_->value;
   hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
   tcsetattr(STDIN_FILENO, TCSANOW, &hidden);
