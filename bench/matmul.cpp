@@ -69,14 +69,16 @@ void run(ThreadPool& pool, const Kernels& k, const Format& format, int64_t token
   std::vector<uint8_t> bytes(static_cast<size_t>(w.size()));
   for (auto& b : bytes) b = static_cast<uint8_t>(random.bits() & 0x3F);  // small finite scales in every format
   w.bytes = bytes.data();
-  Buffer x(DType::f32, {tokens, cols}), y(DType::f32, {tokens, rows}), scale(DType::f32, {tokens, cols / 32}), sum(DType::f32, {tokens, cols / 16});
+  Buffer x(DType::f32, {tokens, cols}), y(DType::f32, {tokens, rows}), scale(DType::f32, {tokens, cols / 32}),
+      sum(DType::f32, {tokens, cols / 16});
   for (int64_t i = 0; i < tokens * cols; ++i) x.f32()[i] = static_cast<float>(random.normal());
   std::vector<int8_t> code(static_cast<size_t>(tokens * cols));
   const Int8Rows q{tokens, cols, code.data(), scale.f32(), sum.f32()};
   k.to_int8(x.f32(), 0, tokens, q);
   auto rate = [&](auto&& product) {
     const double s = seconds([&] { pool.parallel(rows, 32, product); });
-    fmt::print(" {:8.2f} GB/s {:8.1f} GMAC/s |", static_cast<double>(w.size()) / s / 1e9, static_cast<double>(rows * cols * tokens) / s / 1e9);
+    fmt::print(" {:8.2f} GB/s {:8.1f} GMAC/s |", static_cast<double>(w.size()) / s / 1e9,
+               static_cast<double>(rows * cols * tokens) / s / 1e9);
   };
   fmt::print("{:9} {:8} {:4} |", k.name, format.name, tokens);
   rate([&](int64_t begin, int64_t end) { k.matmul_exact(w, x.f32(), tokens, begin, end, y.f32(), rows); });

@@ -12,8 +12,8 @@ void* Arena::take(size_t bytes) {
   if (block_ == blocks_.size()) {
     // One MiB holds a small step whole and keeps the number of blocks low for large ones.
     size_t size = std::max(bytes, size_t{1} << 20);
-    blocks_.push_back({std::unique_ptr<std::byte, Free>(
-                           static_cast<std::byte*>(::operator new(size, std::align_val_t(64)))), size});
+    blocks_.push_back(
+        {std::unique_ptr<std::byte, Free>(static_cast<std::byte*>(::operator new(size, std::align_val_t(64)))), size});
     used_ = 0;
   }
   void* p = blocks_[block_].bytes.get() + used_;

@@ -51,7 +51,8 @@ Cpu Cpu::detect() {
   uint64_t saved = xcr0();
   bool ymm = (saved & 0x6) == 0x6, zmm = (saved & 0xE6) == 0xE6, tiles = (saved & 0x60000) == 0x60000;
   cpu.avx2 = ymm && bit(seven.b, 5) && bit(one.c, 12) && bit(one.c, 29);
-  cpu.avx512 = cpu.avx2 && zmm && bit(seven.b, 16) && bit(seven.b, 17) && bit(seven.b, 30) && bit(seven.b, 31) && bit(seven.c, 11);
+  cpu.avx512 = cpu.avx2 && zmm && bit(seven.b, 16) && bit(seven.b, 17) && bit(seven.b, 30) && bit(seven.b, 31) &&
+               bit(seven.c, 11);
   cpu.avx512_bf16 = cpu.avx512 && bit(seven1.a, 5);
   // Linux hands out tile data only on request (arch_prctl ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18).
   bool granted = tiles && bit(seven.d, 24) && syscall(SYS_arch_prctl, 0x1023, 18) == 0;

@@ -28,10 +28,22 @@ class Error : public std::exception {
 
   // Facts, added in a chain: throw Error(Kind::mismatch, say("tensor {} has the wrong shape", name))
   //                              .at(path).expected("[64, 64]").found("[64, 32]").hint(say("..."));
-  Error& at(std::string place) { place_ = std::move(place); return *this; }
-  Error& expected(std::string facts) { expected_ = std::move(facts); return *this; }
-  Error& found(std::string facts) { found_ = std::move(facts); return *this; }
-  Error& hint(Text advice) { hint_ = std::move(advice); return *this; }
+  Error& at(std::string place) {
+    place_ = std::move(place);
+    return *this;
+  }
+  Error& expected(std::string facts) {
+    expected_ = std::move(facts);
+    return *this;
+  }
+  Error& found(std::string facts) {
+    found_ = std::move(facts);
+    return *this;
+  }
+  Error& hint(Text advice) {
+    hint_ = std::move(advice);
+    return *this;
+  }
   /// Adds the place only where none was given: an outer floor knows the file, an inner one the byte.
   Error& within(const std::string& outer) {
     place_ = place_.empty() ? outer : outer + ": " + place_;

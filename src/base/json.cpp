@@ -15,13 +15,16 @@ Json parse_json(std::string_view text, const std::string& where) {
   for (size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
     if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '[' || c == '{') {
       if (++depth > deepest)
-        throw Error(Kind::format, say("JSON nests deeper than {} levels", deepest)).at(fmt::format("{}, byte {}", where, i));
+        throw Error(Kind::format, say("JSON nests deeper than {} levels", deepest))
+            .at(fmt::format("{}, byte {}", where, i));
     } else if (c == ']' || c == '}') {
       --depth;
     }
@@ -29,7 +32,8 @@ Json parse_json(std::string_view text, const std::string& where) {
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& fault) {
-    throw Error(Kind::format, say("not valid JSON: {}", fault.what())).at(fmt::format("{}, byte {}", where, fault.byte));
+    throw Error(Kind::format, say("not valid JSON: {}", fault.what()))
+        .at(fmt::format("{}, byte {}", where, fault.byte));
   } catch (const Json::exception& fault) {
     throw Error(Kind::format, say("not valid JSON: {}", fault.what())).at(where);
   }

@@ -38,8 +38,10 @@ std::string fill(std::string_view form, const std::vector<std::string>& args) {
     } else {
       ++next;
     }
-    if (index < args.size()) out += args[index];
-    else out.append(form.substr(i, end - i + 1));
+    if (index < args.size())
+      out += args[index];
+    else
+      out.append(form.substr(i, end - i + 1));
     i = end;
   }
   return out;

@@ -16,10 +16,11 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     throw Error(errno == ENOENT || errno == ENOTDIR ? Kind::missing : Kind::io,
-                say("cannot open the file: {}", std::strerror(errno))).at(path);
+                say("cannot open the file: {}", std::strerror(errno)))
+        .at(path);
   std::shared_ptr<MappedFile> file(new MappedFile);
   file->path_ = path;
-  struct stat st {};
+  struct stat st{};
   if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
     ::close(fd);
     throw Error(Kind::io, say("not a regular file")).at(path);

@@ -32,7 +32,8 @@ long unlikeness(std::string_view a, std::string_view b) {
 
 std::string nearest(std::string_view word, std::span<const std::string_view> known) {
   word = word.substr(0, 256);  // longer words are nobody's typo
-  auto best = std::min_element(known.begin(), known.end(), [&](auto a, auto b) { return unlikeness(word, a) < unlikeness(word, b); });
+  auto best = std::min_element(known.begin(), known.end(),
+                               [&](auto a, auto b) { return unlikeness(word, a) < unlikeness(word, b); });
   return best == known.end() ? std::string() : std::string(*best);
 }
 

@@ -9,9 +9,9 @@
 namespace madang {
 
 struct Progress {
-  Text what;                 ///< "loading {}"
+  Text what;                    ///< "loading {}"
   int64_t done = 0, total = 0;  ///< total 0: unknown
-  bool bytes = false;        ///< counts bytes, shown as MB
+  bool bytes = false;           ///< counts bytes, shown as MB
 };
 using OnProgress = std::function<bool(const Progress&)>;
 

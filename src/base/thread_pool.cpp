@@ -89,8 +89,10 @@ void ThreadPool::parallel(int64_t n, int64_t grain, const std::function<void(int
   drain();
   open_ = false;
   for (int i = 0; inside_ != 0; ++i)
-    if (i < spins) MADANG_PAUSE();
-    else std::this_thread::yield();
+    if (i < spins)
+      MADANG_PAUSE();
+    else
+      std::this_thread::yield();
 }
 
 }  // namespace madang

@@ -2,8 +2,6 @@
 
 #include <histedit.h>
 #include <langinfo.h>
-#include <termios.h>
-#include <unistd.h>
 #include <poll.h>
 #include <termios.h>
 #include <unistd.h>

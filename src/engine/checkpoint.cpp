@@ -70,7 +70,9 @@ std::string token_spelling(const Json& config, const char* key) {
   auto found = config.find(key);
   if (found == config.end()) return {};
   if (found->is_string()) return found->get<std::string>();
-  return found->is_object() && found->contains("content") && (*found)["content"].is_string() ? (*found)["content"].get<std::string>() : std::string();
+  return found->is_object() && found->contains("content") && (*found)["content"].is_string()
+             ? (*found)["content"].get<std::string>()
+             : std::string();
 }
 
 // One template as text, or several with names: the one for plain chat is called "default".
@@ -80,7 +82,8 @@ std::string template_of(const Json& config) {
   if (found->is_string()) return found->get<std::string>();
   if (found->is_array())
     for (const Json& entry : *found)
-      if (entry.is_object() && entry.value("name", "") == "default" && entry.contains("template") && entry["template"].is_string())
+      if (entry.is_object() && entry.value("name", "") == "default" && entry.contains("template") &&
+          entry["template"].is_string())
         return entry["template"].get<std::string>();
   return {};
 }

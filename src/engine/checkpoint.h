@@ -37,7 +37,7 @@ class Checkpoint {
   const Config& config() const { return config_; }
   /// Throws Kind::missing if opened without weights.
   const Model& model() const;
-  std::shared_ptr<const Tokenizer> tokenizer() const { return tokenizer_; }          ///< null: none
+  std::shared_ptr<const Tokenizer> tokenizer() const { return tokenizer_; }  ///< null: none
   const ChatTemplate* chat_template() const { return template_ ? &*template_ : nullptr; }
   const std::string& chat_template_text() const { return template_text_; }
   /// Spellings that templates know as bos_token and eos_token; empty if none.
@@ -45,7 +45,7 @@ class Checkpoint {
   const std::string& eos_token() const { return eos_token_; }
   const GenerationDefaults& defaults() const { return defaults_; }
   const std::string& licence() const { return licence_; }  ///< as the file states it, or empty
-  int64_t max_positions() const;                            ///< the context the model was made for; 0: without bound
+  int64_t max_positions() const;                           ///< the context the model was made for; 0: without bound
 
  private:
   Checkpoint() = default;

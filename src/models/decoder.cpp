@@ -6,7 +6,9 @@ namespace madang {
 namespace {
 
 [[noreturn]] void refuse(const char* key, int64_t value, std::string wanted) {
-  throw Error(Kind::format, say("the configuration's {} cannot be", key)).expected(std::move(wanted)).found(std::to_string(value));
+  throw Error(Kind::format, say("the configuration's {} cannot be", key))
+      .expected(std::move(wanted))
+      .found(std::to_string(value));
 }
 
 // GGUF: divisors of the rotary frequencies, beside the weights.
@@ -18,28 +20,32 @@ std::vector<float> rope_factors(const Scope& scope, int64_t n) {
 
 }  // namespace
 
-TransformerShape::TransformerShape(const Config& c, const Scope& scope)
+TrunkShape::TrunkShape(const Config& c, std::string_view eps_key)
     : vocabulary(c.integer("vocab_size")),
       width(c.integer("hidden_size")),
-      hidden(c.integer("intermediate_size")),
-      max_positions(c.integer("max_position_embeddings", 2048)),
       layers(static_cast<int>(c.integer("num_hidden_layers"))),
+      eps(static_cast<float>(c.real(eps_key))),
+      tied(c.flag("tie_word_embeddings")) {}
+
+TransformerShape::TransformerShape(const Config& c, const Scope& scope)
+    : TrunkShape(c, "rms_norm_eps"),
+      hidden(c.integer("intermediate_size")),
+      max_positions(c.integer("max_position_embeddings")),
       heads(static_cast<int>(c.integer("num_attention_heads"))),
-      kv_heads(static_cast<int>(c.integer("num_key_value_heads", heads))),
-      head_dim(0),
-      eps(static_cast<float>(c.real("rms_norm_eps", 1e-6))),
-      norm_offset(static_cast<float>(c.real("rms_norm_offset", 0.0))),
+      kv_heads(static_cast<int>(c.integer("num_key_value_heads"))),
       act(act_of(c, c.has("hidden_act") ? "hidden_act" : "hidden_activation")),
-      tied(c.flag("tie_word_embeddings", false)),
       qkv_bias(c.flag("attention_bias", false)),
       out_bias(qkv_bias),
       window(c.integer("sliding_window", 0)),
       kinds(c.layer_types()) {
+  norm_offset = static_cast<float>(c.real("rms_norm_offset", 0.0));
   if (heads < 1) refuse("num_attention_heads", heads, ">= 1");
-  if (kv_heads < 1 || heads % kv_heads != 0) refuse("num_key_value_heads", kv_heads, fmt::format("a divisor of {}", heads));
+  if (kv_heads < 1 || heads % kv_heads != 0)
+    refuse("num_key_value_heads", kv_heads, fmt::format("a divisor of {}", heads));
   head_dim = static_cast<int>(c.integer("head_dim", width / heads));
   if (head_dim < 1) refuse("head_dim", head_dim, ">= 1");
-  if (static_cast<int>(kinds.size()) != layers) refuse("layer_types", static_cast<int64_t>(kinds.size()), fmt::format("{} entries", layers));
+  if (static_cast<int>(kinds.size()) != layers)
+    refuse("layer_types", static_cast<int64_t>(kinds.size()), fmt::format("{} entries", layers));
   const std::vector<float> factors = rope_factors(scope, head_dim / 2);
   for (const std::string& kind : kinds)
     if (!ropes.contains(kind)) ropes.emplace(kind, Rope(c.rope(kind), head_dim, max_positions, factors));
@@ -50,14 +56,17 @@ Attention::Shape TransformerShape::attention(int layer) const {
   s.width = width, s.heads = heads, s.kv_heads = kv_heads, s.head_dim = head_dim;
   s.window = kinds[static_cast<size_t>(layer)] == "sliding_attention" ? window : 0;
   s.qkv_bias = qkv_bias, s.out_bias = out_bias;
+  s.scale = attention_scale, s.softcap = attention_softcap;
+  s.head_norm = head_norm, s.wide_norm = wide_norm;
   s.norm_eps = eps, s.norm_offset = norm_offset;
   return s;
 }
 
 Positions TransformerShape::positions(Ctx& c, const Step& step) const {
-  std::map<std::string, Angles, std::less<>> angles;
-  for (const auto& [kind, rope] : ropes) angles.emplace(kind, rope(c, step));
-  return Positions(std::move(angles));
+  Positions all;
+  for (const auto& [kind, rope] : ropes) all.add(kind, rope(c, step));
+  for (size_t i = 0; i < kinds.size(); ++i) all.add_layer(kinds[i], i >= rotates.size() || rotates[i] != 0);
+  return all;
 }
 
 }  // namespace madang

@@ -7,36 +7,53 @@
 
 namespace madang {
 
-/// Rotary angles for each kind of layer ("full_attention", "sliding_attention"): some models rotate them differently.
+/// Rotary angles of every layer: some models rotate kinds of layers differently, or some not at all.
 class Positions {
  public:
-  explicit Positions(std::map<std::string, Angles, std::less<>> angles) : angles_(std::move(angles)) {}
-  const Angles& of(std::string_view kind) const { return angles_.find(kind)->second; }
+  void add(const std::string& kind, const Angles& angles) { kinds_.emplace(kind, angles); }
+  void add_layer(const std::string& kind, bool rotates) {
+    layers_.push_back(rotates ? &kinds_.find(kind)->second : nullptr);
+  }
+  const Angles* of(int layer) const { return layers_[static_cast<size_t>(layer)]; }  ///< null: no positions
 
  private:
-  std::map<std::string, Angles, std::less<>> angles_;
+  std::map<std::string, Angles> kinds_;  // nodes stay where they are
+  std::vector<const Angles*> layers_;
+};
+
+/// What the trunk needs to know.
+struct TrunkShape {
+  int64_t vocabulary, width;
+  int layers;
+  float eps;
+  bool tied;
+  float norm_offset = 0;  ///< 1 where files store w - 1 (Gemma)
+  float embedding_scale = 1, logit_scale = 1, logit_softcap = 0;
+  struct Names {
+    std::string_view embed = "model.embed_tokens", layers = "model.layers", norm = "model.norm";
+  } names;
+
+  TrunkShape(const Config& config, std::string_view eps_key);
 };
 
 /// A transformer's numbers.
-struct TransformerShape {
-  int64_t vocabulary, width, hidden, max_positions;
-  int layers, heads, kv_heads, head_dim;
-  float eps, norm_offset;          ///< norm_offset: 1 where files store w - 1 (Gemma)
-  float embedding_scale = 1;
+struct TransformerShape : TrunkShape {
+  int64_t hidden, max_positions;
+  int heads, kv_heads, head_dim = 0;
+  float attention_scale = 0;  ///< 0: 1 / sqrt(head_dim)
+  float attention_softcap = 0;
   Act act;
-  bool tied, qkv_bias, out_bias;
-  int64_t window;                  ///< of sliding layers
-  std::vector<std::string> kinds;  ///< per layer: "full_attention", "sliding_attention"
+  bool qkv_bias, out_bias;
+  bool head_norm = false, wide_norm = false;       ///< on q and k: per head, or over all heads
+  int64_t window;                                  ///< of sliding layers
+  std::vector<std::string> kinds;                  ///< per layer: "full_attention", "sliding_attention"
+  std::vector<int64_t> rotates;                    ///< per layer: 0 where a layer has no positions; empty: all have
   std::map<std::string, Rope, std::less<>> ropes;  ///< per kind
 
   TransformerShape(const Config& config, const Scope& scope);
   /// Attention of one layer: a window where the layer slides.
   Attention::Shape attention(int layer) const;
   Positions positions(Ctx& c, const Step& step) const;
-
-  struct Names {
-    std::string_view embed = "model.embed_tokens", layers = "model.layers", norm = "model.norm";
-  } names;
 };
 
 /// The trunk. A Block is built as Block(shape, config, scope, layer) and called as block(c, x, positions, step, layer).
@@ -47,7 +64,9 @@ class Decoder : public Model {
       : shape_(config, scope),
         embed_(scope / shape_.names.embed, shape_.vocabulary, shape_.width),
         norm_(scope / shape_.names.norm, shape_.width, shape_.eps, shape_.norm_offset),
-        head_(shape_.tied || !scope.has("lm_head.weight") ? embed_.as_head() : Linear(scope / "lm_head", shape_.width, shape_.vocabulary)) {
+        head_(shape_.tied || !scope.has("lm_head.weight")
+                  ? embed_.as_head()
+                  : Linear(scope / "lm_head", shape_.width, shape_.vocabulary)) {
     for (int i = 0; i < shape_.layers; ++i) blocks_.emplace_back(shape_, config, scope / shape_.names.layers / i, i);
   }
 
@@ -57,7 +76,11 @@ class Decoder : public Model {
     if (shape_.embedding_scale != 1) x = scale(c, x, shape_.embedding_scale);
     for (int i = 0; i < shape_.layers; ++i)
       x = c.frame(x, [&](Tensor in) { return blocks_[static_cast<size_t>(i)](c, in, positions, step, i); });
-    return head_(c, norm_(c, rows(c, x, step.wanted)));  // [wanted, V]
+    Tensor logits = head_(c, norm_(c, rows(c, x, step.wanted)));  // [wanted, V]
+    if (shape_.logit_scale != 1) logits = scale(c, logits, shape_.logit_scale);
+    if (const float cap = shape_.logit_softcap; cap > 0)
+      logits = scale(c, act(c, Act::tanh, scale(c, logits, 1 / cap)), cap);
+    return logits;
   }
 
   std::vector<StateSpec> states() const override {

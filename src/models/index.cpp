@@ -13,6 +13,12 @@ constexpr Architecture known[] = {
     {"mistral", "Mistral", build_llama, "Mistral 7B; sliding windows on a rolling cache"},
     {"qwen2", "Qwen", build_qwen2, "Qwen 1.5, 2, 2.5; biases on q, k, v; windows by layer"},
     {"mixtral", "Mixtral", build_mixtral, "Mixtral 8x7B, 8x22B"},
+    {"qwen3", "Qwen", build_qwen3, "Qwen 3, dense; norms on the heads of q and k"},
+    {"smollm3", "SmolLM", build_smollm3, "SmolLM 3; every fourth layer without positions"},
+    {"granite", "Granite", build_granite, "Granite 3, dense; four multipliers"},
+    {"olmo2", "OLMo", build_olmo2, "OLMo 2; norms after the sublayers"},
+    {"gemma", "Gemma", build_gemma, "Gemma 1"},
+    {"gemma2", "Gemma", build_gemma2, "Gemma 2; soft caps, windows in every second layer"},
     {"gemma3_text", "Gemma", build_gemma3, "Gemma 3 text models"},
     {"mamba", "Mamba", build_mamba, "Mamba 1"},
 };

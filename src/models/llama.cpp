@@ -1,6 +1,7 @@
 // Llama (Touvron et al. 2023; Grattafiori et al. 2024): pre-norm blocks of rotary attention and SwiGLU. Mistral
-// (Jiang et al. 2023) is the same with a window, Qwen 2 (Yang et al. 2024) the same with biases on q, k and v.
-// The trunk around the blocks (embed, blocks, norm, head) is Decoder in decoder.h.
+// (Jiang et al. 2023) is the same with a window, Qwen 2 (Yang et al. 2024) with biases on q, k and v, Qwen 3 (2025)
+// with norms on the heads of q and k, SmolLM 3 (2025) with layers that have no positions. The trunk around the blocks
+// (embed, blocks, norm, head) is Decoder in decoder.h.
 #include "models/decoder.h"
 #include "models/models.h"
 
@@ -11,24 +12,36 @@ struct Block {
   RmsNorm norm1, norm2;
   Attention attn;
   Mlp mlp;
-  std::string kind;
 
   Block(const TransformerShape& m, const Config& config, const Scope& scope, int layer)
       : norm1(scope / "input_layernorm", m.width, m.eps),
         norm2(scope / "post_attention_layernorm", m.width, m.eps),
         attn(scope / "self_attn", m.attention(layer)),
-        mlp(scope / "mlp", m.width, m.hidden, m.act, config.flag("mlp_bias", false)),
-        kind(m.kinds[static_cast<size_t>(layer)]) {}
+        mlp(scope / "mlp", m.width, m.hidden, m.act, config.flag("mlp_bias", false)) {}
 
   Tensor operator()(Ctx& c, Tensor x, const Positions& positions, const Step& step, int layer) const {
-    x = add(c, x, attn(c, norm1(c, x), &positions.of(kind), step, layer));  // [T, D]
+    x = add(c, x, attn(c, norm1(c, x), positions.of(layer), step, layer));  // [T, D]
     return add(c, x, mlp(c, norm2(c, x)));                                  // [T, D]
   }
   StateSpec state() const { return attn.state(); }
 };
 
 struct Qwen2Shape : TransformerShape {
-  Qwen2Shape(const Config& config, const Scope& scope) : TransformerShape(config, scope) { qkv_bias = true, out_bias = false; }
+  Qwen2Shape(const Config& config, const Scope& scope) : TransformerShape(config, scope) {
+    qkv_bias = true, out_bias = false;
+  }
+};
+
+struct Qwen3Shape : TransformerShape {
+  Qwen3Shape(const Config& config, const Scope& scope) : TransformerShape(config, scope) { head_norm = true; }
+};
+
+struct SmolLm3Shape : TransformerShape {
+  SmolLm3Shape(const Config& config, const Scope& scope) : TransformerShape(config, scope) {
+    rotates = config.integers("no_rope_layers");  // in spite of its name, 1 where a layer rotates
+    const int64_t interval = config.integer("no_rope_layer_interval", 4);
+    for (int i = static_cast<int>(rotates.size()); i < layers; ++i) rotates.push_back((i + 1) % interval != 0);
+  }
 };
 
 }  // namespace
@@ -38,6 +51,12 @@ std::unique_ptr<Model> build_llama(const Config& config, const Scope& scope) {
 }
 std::unique_ptr<Model> build_qwen2(const Config& config, const Scope& scope) {
   return std::make_unique<Decoder<Qwen2Shape, Block>>(config, scope);
+}
+std::unique_ptr<Model> build_qwen3(const Config& config, const Scope& scope) {
+  return std::make_unique<Decoder<Qwen3Shape, Block>>(config, scope);
+}
+std::unique_ptr<Model> build_smollm3(const Config& config, const Scope& scope) {
+  return std::make_unique<Decoder<SmolLm3Shape, Block>>(config, scope);
 }
 
 }  // namespace madang

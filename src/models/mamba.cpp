@@ -5,26 +5,23 @@
 namespace madang {
 namespace {
 
-struct MambaShape {
-  int64_t vocabulary, width;
-  int layers;
-  float eps, norm_offset = 0, embedding_scale = 1;
-  bool tied;
+struct MambaShape : TrunkShape {
   madang::Mamba::Shape mixer;
-  TransformerShape::Names names{"backbone.embeddings", "backbone.layers", "backbone.norm_f"};
 
   struct NoPositions {};
   NoPositions positions(Ctx&, const Step&) const { return {}; }
 
   MambaShape(const Config& c, const Scope&)
-      : vocabulary(c.integer("vocab_size")),
-        width(c.integer("hidden_size")),
-        layers(static_cast<int>(c.integer("num_hidden_layers"))),
-        eps(static_cast<float>(c.real("layer_norm_epsilon", 1e-5))),
-        tied(c.flag("tie_word_embeddings", true)),
-        mixer{.width = width, .inner = c.integer("intermediate_size", 2 * width), .states = c.integer("state_size"),
-              .conv = c.integer("conv_kernel"), .dt_rank = c.integer("time_step_rank"),
-              .conv_bias = c.flag("use_conv_bias", true), .bias = c.flag("use_bias", false)} {}
+      : TrunkShape(c, "layer_norm_epsilon"),
+        mixer{.width = width,
+              .inner = c.integer("intermediate_size"),
+              .states = c.integer("state_size"),
+              .conv = c.integer("conv_kernel"),
+              .dt_rank = c.integer("time_step_rank"),
+              .conv_bias = c.flag("use_conv_bias"),
+              .bias = c.flag("use_bias")} {
+    names = {"backbone.embeddings", "backbone.layers", "backbone.norm_f"};
+  }
 };
 
 struct Block {

@@ -21,10 +21,10 @@ class Model {
 
 /// One row per architecture.
 struct Architecture {
-  std::string_view name;         ///< model_type of config.json and of Config::architecture()
-  std::string_view family;       ///< for people: "Llama", "Gemma"
+  std::string_view name;    ///< model_type of config.json and of Config::architecture()
+  std::string_view family;  ///< for people: "Llama", "Gemma"
   std::unique_ptr<Model> (*build)(const Config& config, const Scope& scope);
-  std::string_view note;         ///< what the row covers
+  std::string_view note;  ///< what the row covers
 };
 std::span<const Architecture> architectures();
 

@@ -7,6 +7,12 @@ namespace madang {
 std::unique_ptr<Model> build_llama(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_qwen2(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_mixtral(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_qwen3(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_smollm3(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_granite(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_olmo2(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_gemma(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_gemma2(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_gemma3(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_mamba(const Config& config, const Scope& scope);
 

@@ -79,11 +79,12 @@ class Attention {
   struct Shape {
     int64_t width = 0;
     int heads = 1, kv_heads = 1, head_dim = 0;
-    float scale = 0;          ///< 0: 1 / sqrt(head_dim)
-    int64_t window = 0;       ///< 0: sees everything before
+    float scale = 0;     ///< 0: 1 / sqrt(head_dim)
+    int64_t window = 0;  ///< 0: sees everything before
     float softcap = 0;
     bool qkv_bias = false, out_bias = false;
-    bool head_norm = false;   ///< RMSNorm over each head of q and k ("q_norm", "k_norm"), before rotation
+    bool head_norm = false;  ///< RMSNorm over each head of q and k ("q_norm", "k_norm"), before rotation
+    bool wide_norm = false;  ///< the same over all heads together
     float norm_eps = 0, norm_offset = 0;
   };
   Attention() = default;
@@ -100,7 +101,8 @@ class Attention {
   std::optional<RmsNorm> q_norm_, k_norm_;
 };
 
-/// down(act(gate x) * up x)  (Shazeer 2020), names as given: {"gate_proj", "up_proj", "down_proj"} or {"w1", "w3", "w2"}.
+/// down(act(gate x) * up x)  (Shazeer 2020), names as given: {"gate_proj", "up_proj", "down_proj"} or {"w1", "w3",
+/// "w2"}.
 class Mlp {
  public:
   struct Names {
@@ -108,7 +110,8 @@ class Mlp {
   };
   Mlp() = default;
   Mlp(const Scope& scope, int64_t width, int64_t hidden, Act act, bool bias, const Names& names);
-  Mlp(const Scope& scope, int64_t width, int64_t hidden, Act act, bool bias = false) : Mlp(scope, width, hidden, act, bias, Names{}) {}
+  Mlp(const Scope& scope, int64_t width, int64_t hidden, Act act, bool bias = false)
+      : Mlp(scope, width, hidden, act, bias, Names{}) {}
   Tensor operator()(Ctx& c, Tensor x) const { return down_(c, gated(c, act_, gate_(c, x), up_(c, x))); }
 
  private:

@@ -23,8 +23,9 @@ Act act_of(const Config& config, std::string_view key) {
   static constexpr struct {
     std::string_view name;
     Act act;
-  } known[] = {{"silu", Act::silu}, {"swish", Act::silu}, {"gelu_pytorch_tanh", Act::gelu_tanh}, {"gelu_new", Act::gelu_tanh},
-               {"gelu_fast", Act::gelu_tanh}, {"gelu", Act::gelu_erf}, {"relu", Act::relu}, {"relu2", Act::relu2}};
+  } known[] = {{"silu", Act::silu},          {"swish", Act::silu},          {"gelu_pytorch_tanh", Act::gelu_tanh},
+               {"gelu_new", Act::gelu_tanh}, {"gelu_fast", Act::gelu_tanh}, {"gelu", Act::gelu_erf},
+               {"relu", Act::relu},          {"relu2", Act::relu2}};
   const std::string name = config.text(key);
   std::string all;
   for (const auto& k : known) {

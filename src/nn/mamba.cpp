@@ -27,13 +27,13 @@ Tensor Mamba::operator()(Ctx& c, Tensor x, const Step& step, int layer) const {
     scan_past.push_back({s.offset, s.length, memory ? memory + (shape_.conv - 1) * shape_.inner : nullptr});
   }
   const int64_t C = shape_.inner, N = shape_.states, R = shape_.dt_rank;
-  Tensor both = in_(c, x);                                                            // [T, 2 C]
+  Tensor both = in_(c, x);  // [T, 2 C]
   Tensor u = act(c, Act::silu, causal_conv(c, columns(c, both, 0, C), conv_, conv_bias_, conv_past));
-  Tensor chosen = x_(c, u);                                                           // [T, R + 2 N]
-  Tensor delta = act(c, Act::softplus, dt_(c, columns(c, chosen, 0, R)));             // [T, C]
-  Tensor B = columns(c, chosen, R, N), K = columns(c, chosen, R + N, N);              // [T, N]
-  Tensor y = selective_scan(c, u, delta, neg_exp(c, a_log_), B, K, d_, scan_past);    // [T, C]
-  return out_(c, gated(c, Act::silu, columns(c, both, C, C), y));                     // [T, D]
+  Tensor chosen = x_(c, u);                                                         // [T, R + 2 N]
+  Tensor delta = act(c, Act::softplus, dt_(c, columns(c, chosen, 0, R)));           // [T, C]
+  Tensor B = columns(c, chosen, R, N), K = columns(c, chosen, R + N, N);            // [T, N]
+  Tensor y = selective_scan(c, u, delta, neg_exp(c, a_log_), B, K, d_, scan_past);  // [T, C]
+  return out_(c, gated(c, Act::silu, columns(c, both, C, C), y));                   // [T, D]
 }
 
 StateSpec Mamba::state() const {

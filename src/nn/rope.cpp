@@ -14,7 +14,9 @@ double yarn_pair(double rotations, double dim, double base, double length) {
   return dim * std::log(length / (rotations * 2 * std::numbers::pi)) / (2 * std::log(base));
 }
 
-double yarn_magnitude(double factor, double mscale) { return factor <= 1 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0; }
+double yarn_magnitude(double factor, double mscale) {
+  return factor <= 1 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
+}
 
 void scale_yarn(const RopeParameters& p, int64_t dim, double length, std::vector<float>& inverse, float& magnitude) {
   double low = yarn_pair(p.beta_fast, static_cast<double>(dim), p.theta, length);
@@ -27,10 +29,12 @@ void scale_yarn(const RopeParameters& p, int64_t dim, double length, std::vector
     float keep = 1.0f - stretched;
     inverse[i] = inverse[i] / static_cast<float>(p.factor) * (1.0f - keep) + inverse[i] * keep;
   }
-  if (p.attention_factor) magnitude = static_cast<float>(*p.attention_factor);
+  if (p.attention_factor)
+    magnitude = static_cast<float>(*p.attention_factor);
   else if (p.mscale != 0 && p.mscale_all_dim != 0)
     magnitude = static_cast<float>(yarn_magnitude(p.factor, p.mscale) / yarn_magnitude(p.factor, p.mscale_all_dim));
-  else magnitude = static_cast<float>(yarn_magnitude(p.factor, 1));
+  else
+    magnitude = static_cast<float>(yarn_magnitude(p.factor, 1));
 }
 
 // Llama 3.1: long wavelengths are stretched, short ones kept, those between mixed.
@@ -57,8 +61,9 @@ Rope::Rope(RopeParameters parameters, int64_t head_dim, int64_t max_positions, s
 
 void Rope::frequencies(int64_t limit, std::vector<float>& out, float& magnitude) const {
   const RopeParameters& p = parameters_;
-  const double trained = p.original_max_position_embeddings > 0 ? static_cast<double>(p.original_max_position_embeddings)
-                                                                : static_cast<double>(max_positions_);
+  const double trained = p.original_max_position_embeddings > 0
+                             ? static_cast<double>(p.original_max_position_embeddings)
+                             : static_cast<double>(max_positions_);
   const auto dim = static_cast<double>(rotary_);
   double base = p.theta;
   if (p.type == "dynamic" && static_cast<double>(limit) > trained)  // "NTK-aware", by the length stated
@@ -79,8 +84,8 @@ void Rope::frequencies(int64_t limit, std::vector<float>& out, float& magnitude)
       out[i] = 1.0f / (static_cast<float>(stretch[i]) *
                        std::pow(static_cast<float>(base), static_cast<float>(2 * i) / static_cast<float>(rotary_)));
     const double factor = p.factor != 1 ? p.factor : static_cast<double>(max_positions_) / trained;
-    magnitude = static_cast<float>(p.attention_factor.value_or(
-        factor <= 1 ? 1.0 : std::sqrt(1 + std::log(factor) / std::log(trained))));
+    magnitude = static_cast<float>(
+        p.attention_factor.value_or(factor <= 1 ? 1.0 : std::sqrt(1 + std::log(factor) / std::log(trained))));
   }
   for (size_t i = 0; i < out.size() && i < factors_.size(); ++i) out[i] /= factors_[i];
 }

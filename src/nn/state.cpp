@@ -11,10 +11,14 @@ int64_t StateSpec::bytes_per_token(KvType type) const {
 
 int64_t StateSpec::bytes_at(KvType type, int64_t length) const {
   switch (kind) {
-    case StateKind::none: return 0;
-    case StateKind::paged: return bytes_per_token(type) * length;
-    case StateKind::rolling: return bytes_per_token(type) * std::min(length, window);
-    case StateKind::recurrent: return floats * static_cast<int64_t>(sizeof(float));
+    case StateKind::none:
+      return 0;
+    case StateKind::paged:
+      return bytes_per_token(type) * length;
+    case StateKind::rolling:
+      return bytes_per_token(type) * std::min(length, window);
+    case StateKind::recurrent:
+      return floats * static_cast<int64_t>(sizeof(float));
   }
   return 0;
 }
@@ -48,8 +52,9 @@ void KvState::append(const Kernels& kernels, const float* keys, const float* val
     for (int64_t h = 0; h < spec_.kv_heads; ++h) {
       kernels.kv_encode(type_, keys + (i * spec_.kv_heads + h) * spec_.key_dim, spec_.key_dim,
                         page.keys.get() + length_ % kv_block * key_row() + h * kv_head_bytes(type_, spec_.key_dim));
-      kernels.kv_encode(type_, values + (i * spec_.kv_heads + h) * spec_.value_dim, spec_.value_dim,
-                        page.values.get() + length_ % kv_block * value_row() + h * kv_head_bytes(type_, spec_.value_dim));
+      kernels.kv_encode(
+          type_, values + (i * spec_.kv_heads + h) * spec_.value_dim, spec_.value_dim,
+          page.values.get() + length_ % kv_block * value_row() + h * kv_head_bytes(type_, spec_.value_dim));
     }
   }
 }
@@ -92,9 +97,13 @@ bool RecurrentState::truncate(int64_t length) {
 
 std::unique_ptr<LayerState> make_state(const StateSpec& spec, KvType type) {
   switch (spec.kind) {
-    case StateKind::none: return nullptr;
-    case StateKind::paged: case StateKind::rolling: return std::make_unique<KvState>(spec, type);
-    case StateKind::recurrent: return std::make_unique<RecurrentState>(spec.floats);
+    case StateKind::none:
+      return nullptr;
+    case StateKind::paged:
+    case StateKind::rolling:
+      return std::make_unique<KvState>(spec, type);
+    case StateKind::recurrent:
+      return std::make_unique<RecurrentState>(spec.floats);
   }
   return nullptr;
 }

@@ -25,8 +25,9 @@ struct StateSpec {
   int64_t window = 0;                                // rolling
   int64_t floats = 0;                                // recurrent: all of the layer's numbers
 
-  int64_t bytes_per_token(KvType type) const;     ///< while it grows (0 once a window is full, and for recurrent)
-  int64_t bytes_at(KvType type, int64_t length) const;  ///< held by a sequence of `length` tokens, without page rounding
+  int64_t bytes_per_token(KvType type) const;  ///< while it grows (0 once a window is full, and for recurrent)
+  int64_t bytes_at(KvType type,
+                   int64_t length) const;  ///< held by a sequence of `length` tokens, without page rounding
 };
 
 class LayerState {

@@ -17,9 +17,9 @@ struct Segment {
 };
 
 struct Step {
-  std::vector<int32_t> ids;          ///< [T]
-  std::vector<Segment> segments;     ///< in order of offset, covering all T
-  std::vector<int32_t> wanted;       ///< rows of the packed tokens that want logits
+  std::vector<int32_t> ids;       ///< [T]
+  std::vector<Segment> segments;  ///< in order of offset, covering all T
+  std::vector<int32_t> wanted;    ///< rows of the packed tokens that want logits
 
   int64_t tokens() const { return static_cast<int64_t>(ids.size()); }
 

@@ -32,7 +32,8 @@ Tensor rms_norm(Ctx& c, Tensor x, Tensor w, float eps, float offset) {
       float* dx = c.tape->grad(x);
       float* dw = w ? c.tape->wanted(w.data) : nullptr;
       for (int64_t t = 0; t < x.rows(); ++t)
-        c.kernels.rms_norm_back(x.row(t), w ? w.f32() : nullptr, offset, factor.f32()[t], dy + t * width, width, dx + t * width, dw);
+        c.kernels.rms_norm_back(x.row(t), w ? w.f32() : nullptr, offset, factor.f32()[t], dy + t * width, width,
+                                dx + t * width, dw);
     });
   return y;
 }
@@ -71,10 +72,12 @@ Tensor act(Ctx& c, Act kind, Tensor x) {
 
 Tensor gated(Ctx& c, Act kind, Tensor gate, Tensor up) {
   Tensor y = c.make(gate.shape);
-  each_row(c, gate.rows(), gate.cols(), [&](int64_t t) { c.kernels.gated(kind, gate.row(t), up.row(t), gate.cols(), y.row(t)); });
+  each_row(c, gate.rows(), gate.cols(),
+           [&](int64_t t) { c.kernels.gated(kind, gate.row(t), up.row(t), gate.cols(), y.row(t)); });
   if (c.tape)
     c.tape->record([c, kind, gate, up, y] {
-      c.kernels.gated_back(kind, gate.f32(), up.f32(), c.tape->grad(y), y.numel(), c.tape->grad(gate), c.tape->grad(up));
+      c.kernels.gated_back(kind, gate.f32(), up.f32(), c.tape->grad(y), y.numel(), c.tape->grad(gate),
+                           c.tape->grad(up));
     });
   return y;
 }
@@ -108,7 +111,8 @@ Tensor neg_exp(Ctx& c, Tensor x) {
 Tensor rope(Ctx& c, Tensor x, Tensor cos, Tensor sin) {
   const int64_t heads = x.shape[1], dim = x.shape[2], half = cos.cols(), rotary = 2 * half;
   Tensor y = c.make(x.shape);
-  each_row(c, x.rows(), dim, [&](int64_t i) { c.kernels.rope(x.row(i), cos.row(i / heads), sin.row(i / heads), dim, rotary, y.row(i)); });
+  each_row(c, x.rows(), dim,
+           [&](int64_t i) { c.kernels.rope(x.row(i), cos.row(i / heads), sin.row(i / heads), dim, rotary, y.row(i)); });
   if (c.tape)
     c.tape->record([c, x, cos, sin, y, heads, dim, rotary] {
       const float* dy = c.tape->grad(y);

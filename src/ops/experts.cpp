@@ -29,7 +29,8 @@ Routed top_k(Ctx& c, Tensor probabilities, int k, bool renormalize) {
       float* dp = c.tape->grad(probabilities);
       for (int64_t t = 0; t < weights.rows(); ++t) {
         float along = 0;  // w_j = p_j / s:  dp_j = (dw_j - sum_i dw_i w_i) / s
-        if (renormalize) for (int j = 0; j < k; ++j) along += dw[t * k + j] * weights.row(t)[j];
+        if (renormalize)
+          for (int j = 0; j < k; ++j) along += dw[t * k + j] * weights.row(t)[j];
         for (int j = 0; j < k; ++j)
           dp[t * probabilities.cols() + ids[t * k + j]] += (dw[t * k + j] - along) / sums.f32()[t];
       }
@@ -56,7 +57,8 @@ Tensor combine(Ctx& c, std::span<const ExpertRows> experts, const Routed& routed
         for (size_t i = 0; i < e.token.size(); ++i) {
           const float* d = dout + e.token[i] * width;
           const float weight = weights.row(e.token[i])[e.slot[i]];
-          dweights[e.token[i] * weights.cols() + e.slot[i]] += c.kernels.dot(d, e.y.row(static_cast<int64_t>(i)), width);
+          dweights[e.token[i] * weights.cols() + e.slot[i]] +=
+              c.kernels.dot(d, e.y.row(static_cast<int64_t>(i)), width);
           for (int64_t k = 0; k < width; ++k) dy[static_cast<int64_t>(i) * width + k] += weight * d[k];
         }
       }

@@ -37,7 +37,8 @@ Tensor embed(Ctx& c, const Weight& table, std::span<const int32_t> ids) {
       c.tape->record([tape = c.tape, y, dw, kept = std::move(kept)] {
         const float* dy = tape->grad(y);
         for (size_t t = 0; t < kept.size(); ++t)
-          for (int64_t i = 0; i < y.cols(); ++i) dw[kept[t] * y.cols() + i] += dy[static_cast<int64_t>(t) * y.cols() + i];
+          for (int64_t i = 0; i < y.cols(); ++i)
+            dw[kept[t] * y.cols() + i] += dy[static_cast<int64_t>(t) * y.cols() + i];
       });
     }
   return y;
@@ -49,9 +50,8 @@ Tensor linear(Ctx& c, const Weight& w, Tensor bias, Tensor x) {
   Tensor y = c.make({n, w.rows});
   if (c.compute == Compute::fast && w.format->codes && w.cols % 32 == 0) {
     Int8Rows q = to_int8(c, x);
-    c.pool.parallel(w.rows, row_grain, [&](int64_t begin, int64_t end) {
-      c.kernels.matmul_fast(w, q, begin, end, y.f32(), w.rows);
-    });
+    c.pool.parallel(w.rows, row_grain,
+                    [&](int64_t begin, int64_t end) { c.kernels.matmul_fast(w, q, begin, end, y.f32(), w.rows); });
   } else {
     c.pool.parallel(w.rows, row_grain, [&](int64_t begin, int64_t end) {
       c.kernels.matmul_exact(w, x.f32(), n, begin, end, y.f32(), w.rows);
@@ -76,7 +76,8 @@ Tensor linear(Ctx& c, const Weight& w, Tensor bias, Tensor x) {
 Tensor rows(Ctx& c, Tensor x, std::span<const int32_t> which) {
   const int64_t n = static_cast<int64_t>(which.size()), width = x.cols();
   Tensor y = c.make({n, width});
-  for (int64_t i = 0; i < n; ++i) std::memcpy(y.row(i), x.row(which[static_cast<size_t>(i)]), static_cast<size_t>(width) * 4);
+  for (int64_t i = 0; i < n; ++i)
+    std::memcpy(y.row(i), x.row(which[static_cast<size_t>(i)]), static_cast<size_t>(width) * 4);
   if (c.tape) {
     std::vector<int32_t> kept(which.begin(), which.end());
     c.tape->record([c, x, y, n, width, kept = std::move(kept)] {
@@ -99,7 +100,8 @@ Tensor columns(Ctx& c, Tensor x, int64_t begin, int64_t n) {
     c.tape->record([c, x, y, begin, n, width] {
       const float* dy = c.tape->grad(y);
       float* dx = c.tape->grad(x);
-      for (int64_t t = 0; t < y.rows(); ++t) c.kernels.add(dx + t * width + begin, dy + t * n, n, dx + t * width + begin);
+      for (int64_t t = 0; t < y.rows(); ++t)
+        c.kernels.add(dx + t * width + begin, dy + t * n, n, dx + t * width + begin);
     });
   return y;
 }

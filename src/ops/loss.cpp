@@ -27,7 +27,8 @@ double cross_entropy(Ctx& c, Tensor logits, std::span<const int32_t> labels) {
       if (labels[t] == no_label) continue;
       const float* row = logits.row(static_cast<int64_t>(t));
       float* to = d + static_cast<int64_t>(t) * vocabulary;
-      for (int64_t i = 0; i < vocabulary; ++i) to[i] += static_cast<float>(std::exp(row[i] - log_sum[t]) / static_cast<double>(counted));
+      for (int64_t i = 0; i < vocabulary; ++i)
+        to[i] += static_cast<float>(std::exp(row[i] - log_sum[t]) / static_cast<double>(counted));
       to[labels[t]] -= static_cast<float>(1.0 / static_cast<double>(counted));
     }
   }

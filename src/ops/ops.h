@@ -11,22 +11,22 @@
 namespace madang {
 
 // ---- looking up and multiplying
-Tensor embed(Ctx&, const Weight& table, std::span<const int32_t> ids);        // -> [T, D]
-Tensor linear(Ctx&, const Weight& w, Tensor bias, Tensor x);                  // [T, in] -> [T, out]; bias [out] or none
-Tensor rows(Ctx&, Tensor x, std::span<const int32_t> which);                  // [T, D] -> [which, D]
-Tensor columns(Ctx&, Tensor x, int64_t begin, int64_t n);                     // [T, D] -> [T, n]
+Tensor embed(Ctx&, const Weight& table, std::span<const int32_t> ids);  // -> [T, D]
+Tensor linear(Ctx&, const Weight& w, Tensor bias, Tensor x);            // [T, in] -> [T, out]; bias [out] or none
+Tensor rows(Ctx&, Tensor x, std::span<const int32_t> which);            // [T, D] -> [which, D]
+Tensor columns(Ctx&, Tensor x, int64_t begin, int64_t n);               // [T, D] -> [T, n]
 
 // ---- norms and elements
-Tensor rms_norm(Ctx&, Tensor x, Tensor w, float eps, float offset = 0);       // over the last axis; [saves] 1/rms per row
+Tensor rms_norm(Ctx&, Tensor x, Tensor w, float eps, float offset = 0);  // over the last axis; [saves] 1/rms per row
 Tensor add(Ctx&, Tensor a, Tensor b);
 Tensor scale(Ctx&, Tensor x, float factor);
 Tensor act(Ctx&, Act kind, Tensor x);
-Tensor gated(Ctx&, Act kind, Tensor gate, Tensor up);                         // act(gate) * up
-Tensor softmax(Ctx&, Tensor x);                                               // over the last axis
-Tensor neg_exp(Ctx&, Tensor x);                                               // -exp(x): mamba's A from A_log
+Tensor gated(Ctx&, Act kind, Tensor gate, Tensor up);  // act(gate) * up
+Tensor softmax(Ctx&, Tensor x);                        // over the last axis
+Tensor neg_exp(Ctx&, Tensor x);                        // -exp(x): mamba's A from A_log
 
 // ---- positions
-Tensor rope(Ctx&, Tensor x, Tensor cos, Tensor sin);                          // x [T, H, dim]; cos, sin [T, rotary / 2]
+Tensor rope(Ctx&, Tensor x, Tensor cos, Tensor sin);  // x [T, H, dim]; cos, sin [T, rotary / 2]
 
 // ---- along the sequence
 /// One sequence's stretch of the packed tokens, with its keys and values.
@@ -43,15 +43,17 @@ struct AttentionShape {
 Tensor attention(Ctx&, Tensor q, std::span<const AttendSegment> segments, const AttentionShape& shape);
 /// The same arithmetic on keys and values of this very forward, k [T, kvH, key_dim], v [T, kvH, value_dim]; every
 /// segment starts at position 0. [saves] log-sum per query and head.
-Tensor attention(Ctx&, Tensor q, Tensor k, Tensor v, std::span<const AttendSegment> segments, const AttentionShape& shape);
+Tensor attention(Ctx&, Tensor q, Tensor k, Tensor v, std::span<const AttendSegment> segments,
+                 const AttentionShape& shape);
 
 struct RecurrentSegment {
   int64_t offset = 0, length = 0;
   float* state = nullptr;  ///< updated in place; null in training: starts from zero
 };
-Tensor causal_conv(Ctx&, Tensor x, Tensor w, Tensor bias, std::span<const RecurrentSegment> segments);  // x [T, C], w [C, width]
+Tensor causal_conv(Ctx&, Tensor x, Tensor w, Tensor bias,
+                   std::span<const RecurrentSegment> segments);  // x [T, C], w [C, width]
 Tensor selective_scan(Ctx&, Tensor x, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor D,
-                      std::span<const RecurrentSegment> segments);            // x, delta [T, C]; A [C, N]; B, C [T, N]; [saves] h
+                      std::span<const RecurrentSegment> segments);  // x, delta [T, C]; A [C, N]; B, C [T, N]; [saves] h
 
 // ---- experts
 struct Routed {
@@ -62,7 +64,7 @@ struct Routed {
 Routed top_k(Ctx&, Tensor probabilities, int k, bool renormalize);
 /// One expert's results and the (token, slot) pairs they belong to.
 struct ExpertRows {
-  Tensor y;                           // [n, D]
+  Tensor y;                              // [n, D]
   std::span<const int32_t> token, slot;  // [n]
 };
 /// out[t] = sum over experts, in the order given, of weights[t, slot] * y. -> [T, D]

@@ -59,7 +59,8 @@ Tensor attention(Ctx& c, Tensor q, std::span<const AttendSegment> segments, cons
   return out;
 }
 
-Tensor attention(Ctx& c, Tensor q, Tensor k, Tensor v, std::span<const AttendSegment> segments, const AttentionShape& shape) {
+Tensor attention(Ctx& c, Tensor q, Tensor k, Tensor v, std::span<const AttendSegment> segments,
+                 const AttentionShape& shape) {
   Tensor out = c.make({q.shape[0], shape.heads * shape.value_dim});
   Tensor log_sum = c.make({q.shape[0], shape.heads});
   const int64_t key_width = shape.kv_heads * shape.key_dim, value_width = shape.kv_heads * shape.value_dim;
@@ -88,11 +89,12 @@ Tensor attention(Ctx& c, Tensor q, Tensor k, Tensor v, std::span<const AttendSeg
       const float* dout = c.tape->grad(out);
       float *dq = c.tape->grad(q), *dk = c.tape->grad(k), *dv = c.tape->grad(v);
       c.pool.parallel(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end) {
-        for (const AttendTask& task : std::span(tasks).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin))) {
+        for (const AttendTask& task :
+             std::span(tasks).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin))) {
           const int64_t key_at = reinterpret_cast<const float*>(task.kv.keys[0] + task.kv.key_head) - k.f32();
           const int64_t value_at = reinterpret_cast<const float*>(task.kv.values[0] + task.kv.value_head) - v.f32();
-          c.kernels.attend_back(task, dout + (task.out - out.f32()), dq + (task.query - q.f32()),
-                                dk + key_at, key_width, dv + value_at, value_width);
+          c.kernels.attend_back(task, dout + (task.out - out.f32()), dq + (task.query - q.f32()), dk + key_at,
+                                key_width, dv + value_at, value_width);
         }
       });
     });
@@ -131,9 +133,14 @@ Tensor causal_conv(Ctx& c, Tensor x, Tensor w, Tensor bias, std::span<const Recu
   Tensor y = c.make(x.shape);
   std::vector<ConvTask> tasks;
   for (const RecurrentSegment& s : segments)
-    tasks.push_back({.n = s.length, .channels = channels, .width = width, .x = x.row(s.offset), .w = w.f32(),
+    tasks.push_back({.n = s.length,
+                     .channels = channels,
+                     .width = width,
+                     .x = x.row(s.offset),
+                     .w = w.f32(),
                      .bias = bias ? bias.f32() : nullptr,
-                     .past = s.state ? s.state : zeros(c, (width - 1) * channels), .y = y.row(s.offset)});
+                     .past = s.state ? s.state : zeros(c, (width - 1) * channels),
+                     .y = y.row(s.offset)});
   each_channel(c, std::span<const ConvTask>(tasks), channels, [&](const ConvTask& t) { c.kernels.conv(t); });
   if (c.tape)
     c.tape->record([c, x, w, bias, y, channels, tasks = std::move(tasks)] {
@@ -154,9 +161,17 @@ Tensor selective_scan(Ctx& c, Tensor x, Tensor delta, Tensor A, Tensor B, Tensor
   Tensor y = c.make(x.shape);
   std::vector<ScanTask> tasks;
   for (const RecurrentSegment& s : segments)
-    tasks.push_back({.n = s.length, .channels = channels, .states = states, .x = x.row(s.offset),
-                     .delta = delta.row(s.offset), .A = A.f32(), .D = D.f32(), .B = B.row(s.offset),
-                     .C = C.row(s.offset), .bc_stride = states, .h = s.state ? s.state : zeros(c, channels * states),
+    tasks.push_back({.n = s.length,
+                     .channels = channels,
+                     .states = states,
+                     .x = x.row(s.offset),
+                     .delta = delta.row(s.offset),
+                     .A = A.f32(),
+                     .D = D.f32(),
+                     .B = B.row(s.offset),
+                     .C = C.row(s.offset),
+                     .bc_stride = states,
+                     .h = s.state ? s.state : zeros(c, channels * states),
                      .y = y.row(s.offset),
                      .history = c.tape ? c.arena.take_array<float>((s.length + 1) * channels * states) : nullptr});
   each_channel(c, std::span<const ScanTask>(tasks), channels, [&](const ScanTask& t) { c.kernels.scan(t); });

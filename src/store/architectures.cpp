@@ -42,7 +42,8 @@ constexpr Rule gguf_mixtral[] = {
     {"model.layers.{}.block_sparse_moe.experts.{}.w3.weight", "blk.{}.ffn_up.{}.weight"},
 };
 
-constexpr Rule gguf_gemma3[] = {
+// Norms after the sublayers (OLMo 2) or on both sides (Gemma 2 and 3).
+constexpr Rule gguf_norms_after[] = {
     {"model.layers.{}.post_attention_layernorm.{}", "blk.{}.post_attention_norm.{}"},
     {"model.layers.{}.pre_feedforward_layernorm.{}", "blk.{}.ffn_norm.{}"},
     {"model.layers.{}.post_feedforward_layernorm.{}", "blk.{}.post_ffw_norm.{}"},
@@ -95,7 +96,10 @@ const std::vector<Row>& rows() {
       {Layout::gguf, "llama", gguf_llama, {}},
       {Layout::gguf, "mistral", gguf_llama, {}},
       {Layout::gguf, "mixtral", gguf_mixtral, {}},
-      {Layout::gguf, "gemma3_text", gguf_gemma3, {}},
+      {Layout::gguf, "granite", gguf_llama, {}},
+      {Layout::gguf, "olmo2", gguf_norms_after, {}},
+      {Layout::gguf, "gemma2", gguf_norms_after, {}},
+      {Layout::gguf, "gemma3_text", gguf_norms_after, {}},
       {Layout::gguf, "mamba", gguf_mamba, {}},
       {Layout::llama2c, "llama", llama2c, {"freq_cis_real", "freq_cis_imag"}},
       {Layout::hugging_face,

@@ -31,10 +31,24 @@ constexpr Row rows[] = {
     {"mamba", R"({"vocab_size": 50280, "state_size": 16, "conv_kernel": 4, "expand": 2, "layer_norm_epsilon": 1e-5,
       "time_step_rank": "auto", "use_bias": false, "use_conv_bias": true, "hidden_act": "silu",
       "tie_word_embeddings": true, "bos_token_id": 0, "eos_token_id": 0})"},
-    // Windows only; the rest of these comes with their models.
-    {"gemma2",
-     R"({"sliding_window": 4096, "sliding_window_pattern": 2, "rms_norm_offset": 1, "tie_word_embeddings": true})"},
-    {"gemma", R"({"rms_norm_offset": 1, "tie_word_embeddings": true})"},
+    {"qwen3", R"({"max_position_embeddings": 32768, "rms_norm_eps": 1e-6, "hidden_act": "silu", "attention_bias": false,
+      "use_sliding_window": false, "sliding_window": 4096, "max_window_layers": 28, "num_key_value_heads": 32,
+      "head_dim": 128, "tie_word_embeddings": false, "rope_theta": 10000.0})"},
+    {"smollm3", R"({"max_position_embeddings": 32768, "rms_norm_eps": 1e-6, "hidden_act": "silu", "num_key_value_heads": 4,
+      "attention_bias": false, "mlp_bias": false, "use_sliding_window": false, "no_rope_layer_interval": 4,
+      "tie_word_embeddings": true, "rope_theta": 2000000.0})"},
+    {"granite", R"({"max_position_embeddings": 2048, "rms_norm_eps": 1e-6, "hidden_act": "silu", "attention_bias": false,
+      "mlp_bias": false, "tie_word_embeddings": false, "rope_theta": 10000.0, "embedding_multiplier": 1.0,
+      "residual_multiplier": 1.0, "attention_multiplier": 1.0, "logits_scaling": 1.0})"},
+    {"olmo2", R"({"max_position_embeddings": 2048, "rms_norm_eps": 1e-5, "hidden_act": "silu", "attention_bias": false,
+      "tie_word_embeddings": false, "rope_theta": 10000.0})"},
+    {"gemma", R"({"max_position_embeddings": 8192, "rms_norm_eps": 1e-6, "hidden_act": "gelu_pytorch_tanh",
+      "head_dim": 256, "num_key_value_heads": 16, "attention_bias": false, "rms_norm_offset": 1,
+      "tie_word_embeddings": true, "rope_theta": 10000.0, "bos_token_id": 2, "eos_token_id": 1})"},
+    {"gemma2", R"({"max_position_embeddings": 8192, "rms_norm_eps": 1e-6, "hidden_activation": "gelu_pytorch_tanh",
+      "head_dim": 256, "num_key_value_heads": 4, "query_pre_attn_scalar": 256, "attn_logit_softcapping": 50.0,
+      "final_logit_softcapping": 30.0, "sliding_window": 4096, "sliding_window_pattern": 2, "attention_bias": false,
+      "rms_norm_offset": 1, "tie_word_embeddings": true, "rope_theta": 10000.0, "bos_token_id": 2, "eos_token_id": 1})"},
 };
 
 }  // namespace

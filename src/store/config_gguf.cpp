@@ -25,6 +25,12 @@ constexpr Row rows[] = {
     {"attention.sliding_window", "sliding_window", true},
     {"attention.layer_norm_rms_epsilon", "rms_norm_eps", false},
     {"attention.layer_norm_epsilon", "layer_norm_eps", false},
+    {"attention.scale", "attention_multiplier", false},
+    {"attn_logit_softcapping", "attn_logit_softcapping", false},
+    {"final_logit_softcapping", "final_logit_softcapping", false},
+    {"embedding_scale", "embedding_multiplier", false},
+    {"residual_scale", "residual_multiplier", false},
+    {"logit_scale", "logits_scaling", false},
     {"expert_count", "num_local_experts", true},
     {"expert_used_count", "num_experts_per_tok", true},
     {"ssm.conv_kernel", "conv_kernel", true},
@@ -134,10 +140,11 @@ Config config_of_gguf(const Gguf& g) {
   if (!keys.contains("sliding_window")) keys["sliding_window"] = nullptr;
   const int64_t heads = one(keys, "num_attention_heads"), width = one(keys, "hidden_size");
   if (!keys.contains("head_dim") && heads > 0) keys["head_dim"] = width / heads;
-  // Attention's scale is not in the file: 1 / sqrt(head size), except in the 27B model, known by its 62 layers.
-  if (keys["model_type"] == "gemma3_text" && keys.contains("head_dim"))
+  // Attention's scale is not in the file: 1 / sqrt(head size), except in the 27B models, known by their layers.
+  const int64_t largest = keys["model_type"] == "gemma2" ? 46 : keys["model_type"] == "gemma3_text" ? 62 : 0;
+  if (largest && keys.contains("head_dim"))
     keys["query_pre_attn_scalar"] =
-        one(keys, "num_hidden_layers") == 62 && heads > 0 ? Json(width / heads) : keys["head_dim"];
+        one(keys, "num_hidden_layers") == largest && heads > 0 ? Json(width / heads) : keys["head_dim"];
   const int64_t rotated = g.integer(prefix + "rope.dimension_count", 0), head = one(keys, "head_dim");
   if (rotated > 0 && head > 0 && rotated < head)
     keys["partial_rotary_factor"] = static_cast<double>(rotated) / static_cast<double>(head);

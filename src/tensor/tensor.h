@@ -45,7 +45,7 @@ struct Tensor {
 
   explicit operator bool() const { return data != nullptr; }
   int64_t numel() const { return shape.numel(); }
-  int64_t cols() const { return shape[-1]; }                 ///< length of the last axis
+  int64_t cols() const { return shape[-1]; }                      ///< length of the last axis
   int64_t rows() const { return cols() ? numel() / cols() : 0; }  ///< product of all others
   int64_t bytes() const { return numel() * size_of(dtype); }
   float* f32() const {

@@ -38,14 +38,16 @@ void AdamW::clear_gradients() {
 double AdamW::gradient_norm() const {
   double sum = 0;
   for (const Trained& t : trained_)
-    for (int64_t i = 0; i < t.gradient.view().numel(); ++i) sum += static_cast<double>(t.gradient.f32()[i]) * t.gradient.f32()[i];
+    for (int64_t i = 0; i < t.gradient.view().numel(); ++i)
+      sum += static_cast<double>(t.gradient.f32()[i]) * t.gradient.f32()[i];
   return std::sqrt(sum);
 }
 
 // p -= rate wd p;  m, v moving means of g, g^2;  p -= rate m^ / (sqrt(v^) + eps), hats correct for the start at zero.
 void AdamW::step(ThreadPool& pool, double rate, double norm) {
   ++steps_;
-  const auto shrink = static_cast<float>(options_.clip > 0 && norm > options_.clip ? options_.clip / (norm + 1e-6) : 1.0);
+  const auto shrink =
+      static_cast<float>(options_.clip > 0 && norm > options_.clip ? options_.clip / (norm + 1e-6) : 1.0);
   const auto b1 = static_cast<float>(options_.beta1), b2 = static_cast<float>(options_.beta2);
   const auto size = static_cast<float>(rate / (1 - std::pow(options_.beta1, steps_)));
   const auto root = static_cast<float>(std::sqrt(1 - std::pow(options_.beta2, steps_)));

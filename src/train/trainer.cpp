@@ -6,7 +6,8 @@
 
 namespace madang {
 
-TrainBatch unpack(const std::vector<int32_t>& ids, const std::vector<int32_t>& labels, const std::vector<int64_t>& positions) {
+TrainBatch unpack(const std::vector<int32_t>& ids, const std::vector<int32_t>& labels,
+                  const std::vector<int64_t>& positions) {
   if (labels.size() != ids.size() || positions.size() != ids.size())
     throw Error(Kind::mismatch, say("packed ids, labels and positions differ in number"))
         .found(fmt::format("{}, {}, {}", ids.size(), labels.size(), positions.size()));
@@ -24,9 +25,15 @@ TrainBatch unpack(const std::vector<int32_t>& ids, const std::vector<int32_t>& l
   return batch;
 }
 
-Trainer::Trainer(const Model& model, const std::vector<Parameter>& parameters, const TrainOptions& options, const Kernels& kernels)
-    : model_(model), options_(options), pool_(options.threads), kernels_(kernels), optimizer_(parameters, options.optimizer) {
-  if (parameters.empty()) throw Error(Kind::usage, say("there are no weights to train")).hint(say("open the weights widened"));
+Trainer::Trainer(const Model& model, const std::vector<Parameter>& parameters, const TrainOptions& options,
+                 const Kernels& kernels)
+    : model_(model),
+      options_(options),
+      pool_(options.threads),
+      kernels_(kernels),
+      optimizer_(parameters, options.optimizer) {
+  if (parameters.empty())
+    throw Error(Kind::usage, say("there are no weights to train")).hint(say("open the weights widened"));
 }
 
 double Trainer::run(const TrainBatch& batch, Tape* tape) {
@@ -49,7 +56,8 @@ double Trainer::run(const TrainBatch& batch, Tape* tape) {
   for (const std::vector<int32_t>* all : {&step.ids, &labels})
     for (int32_t id : *all)
       if (id < 0 || id >= model_.vocabulary())
-        throw Error(Kind::mismatch, say("token id {} is outside the vocabulary", id)).expected(fmt::format("0 .. {}", model_.vocabulary() - 1));
+        throw Error(Kind::mismatch, say("token id {} is outside the vocabulary", id))
+            .expected(fmt::format("0 .. {}", model_.vocabulary() - 1));
   if (labels.empty()) return 0;
   arena_.rewind({});
   Ctx c{pool_, arena_, kernels_, Compute::exact, tape, {}};

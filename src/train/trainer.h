@@ -19,7 +19,8 @@ using TrainBatch = std::vector<TrainRow>;
 
 /// Cuts packed tokens into rows where positions start anew. Throws Kind::mismatch if the three differ in number or
 /// positions do anything but count up from 0.
-TrainBatch unpack(const std::vector<int32_t>& ids, const std::vector<int32_t>& labels, const std::vector<int64_t>& positions);
+TrainBatch unpack(const std::vector<int32_t>& ids, const std::vector<int32_t>& labels,
+                  const std::vector<int64_t>& positions);
 
 struct TrainOptions {
   AdamWOptions optimizer;
@@ -36,7 +37,8 @@ struct TrainReport {
 class Trainer {
  public:
   /// `parameters` are those of the store the model was built from, widened. Throws Kind::usage if there are none.
-  Trainer(const Model& model, const std::vector<Parameter>& parameters, const TrainOptions& options, const Kernels& kernels);
+  Trainer(const Model& model, const std::vector<Parameter>& parameters, const TrainOptions& options,
+          const Kernels& kernels);
 
   /// Mean of -log p over the labels of the whole batch that count; 0 if none does. Throws Kind::mismatch on ids outside
   /// the vocabulary and on rows whose labels differ in number from their tokens.

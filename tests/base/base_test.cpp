@@ -20,14 +20,17 @@ namespace {
 TEST(Errors, CarryFactsInBothLanguages) {
   Error e(Kind::missing, say("cannot open the file: {}", "gone"));
   e.at("a.gguf").expected("a file").found("nothing");
-  EXPECT_EQ(e.render(Language::english), "cannot open the file: gone\n  where: a.gguf\n  expected: a file\n  found: nothing");
-  EXPECT_EQ(e.render(Language::korean), "파일을 열 수 없습니다: gone\n  위치: a.gguf\n  기대한 값: a file\n  실제 값: nothing");
+  EXPECT_EQ(e.render(Language::english),
+            "cannot open the file: gone\n  where: a.gguf\n  expected: a file\n  found: nothing");
+  EXPECT_EQ(e.render(Language::korean),
+            "파일을 열 수 없습니다: gone\n  위치: a.gguf\n  기대한 값: a file\n  실제 값: nothing");
   e.within("model");
   EXPECT_EQ(e.place(), "model: a.gguf");
 }
 
 TEST(Errors, HolesAreFilledInOrderOrByNumber) {
-  EXPECT_EQ((Text{"{1} before {0}, {{braces}} and {9}", {"a", "b"}}.in(Language::english)), "b before a, {braces} and {9}");
+  EXPECT_EQ((Text{"{1} before {0}, {{braces}} and {9}", {"a", "b"}}.in(Language::english)),
+            "b before a, {braces} and {9}");
   EXPECT_EQ((Text{"{} {} {}", {"a", "b"}}.in(Language::english)), "a b {}");
   EXPECT_EQ(language_of_locale("ko_KR.UTF-8"), Language::korean);
   EXPECT_EQ(language_of_locale("C"), Language::english);

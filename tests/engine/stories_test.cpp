@@ -15,7 +15,8 @@ TEST(Stories, TwoHundredGreedyTokensToTheByte) {
     Request request{.prompt = {*checkpoint->tokenizer()->bos()}};
     request.sampler.temperature = 0;
     request.max_tokens = 200;
-    EXPECT_EQ(generate(engine, request) + "\n", test::read_text(folder + "/greedy200_expected.txt"));  // llama2.c ends its line
+    EXPECT_EQ(generate(engine, request) + "\n",
+              test::read_text(folder + "/greedy200_expected.txt"));  // llama2.c ends its line
   }
 }
 

@@ -27,13 +27,18 @@ std::vector<uint8_t> random_blocks(Random& random, const Format& f, int64_t rows
     uint8_t* b = bytes.data() + at;
     // Wherever the format keeps its float16 fields, a 2-byte field with a small exponent is harmless as anything else.
     if (f.name == "MXFP4") b[0] = static_cast<uint8_t>(110 + b[0] % 20);  // its scale is a whole byte of exponent
-    for (int i = 0; i + 2 <= f.bytes; i += 2) if (b[i + 1] >= 0x40) b[i + 1] = static_cast<uint8_t>((b[i + 1] & 0x80) | 0x2C);
+    for (int i = 0; i + 2 <= f.bytes; i += 2)
+      if (b[i + 1] >= 0x40) b[i + 1] = static_cast<uint8_t>((b[i + 1] & 0x80) | 0x2C);
   }
   if (!f.group)
     for (size_t i = 0; i < bytes.size() / static_cast<size_t>(f.bytes); ++i) {
       const float x = static_cast<float>(random.normal());
-      if (f.bytes == 4) std::memcpy(bytes.data() + 4 * i, &x, 4);
-      else { uint16_t h = &f == &f16_format ? half_of_float(x) : bf16_of_float(x); std::memcpy(bytes.data() + 2 * i, &h, 2); }
+      if (f.bytes == 4)
+        std::memcpy(bytes.data() + 4 * i, &x, 4);
+      else {
+        uint16_t h = &f == &f16_format ? half_of_float(x) : bf16_of_float(x);
+        std::memcpy(bytes.data() + 2 * i, &h, 2);
+      }
     }
   return bytes;
 }
@@ -51,7 +56,9 @@ struct Int8 {
   std::vector<float> scale, sum;
   Int8Rows rows;
   Int8(const Kernels& k, const std::vector<float>& x, int64_t n, int64_t cols)
-      : code(static_cast<size_t>(n * cols)), scale(static_cast<size_t>(n * cols / 32)), sum(static_cast<size_t>(n * cols / 16)),
+      : code(static_cast<size_t>(n * cols)),
+        scale(static_cast<size_t>(n * cols / 32)),
+        sum(static_cast<size_t>(n * cols / 16)),
         rows{n, cols, code.data(), scale.data(), sum.data()} {
     k.to_int8(x.data(), 0, n, rows);
   }
@@ -61,7 +68,8 @@ TEST(Simd, ProductsOfEveryFormat) {
   Random random(test::seed());
   for (const Format& f : formats()) {
     const int64_t rows = random.between(1, 11), n = random.between(1, 9);
-    const int64_t cols = f.block == 1 ? random.between(1, 600) : f.block * random.between(1, 5) * (f.block < 32 ? 2 : 1);
+    const int64_t cols =
+        f.block == 1 ? random.between(1, 600) : f.block * random.between(1, 5) * (f.block < 32 ? 2 : 1);
     const auto bytes = random_blocks(random, f, rows, cols);
     const Weight w{&f, bytes.data(), rows, cols, nullptr};
     const auto x = normals(random, n * cols);
@@ -74,9 +82,11 @@ TEST(Simd, ProductsOfEveryFormat) {
     for (const Kernels* k : tables()) {
       std::vector<float> y(ref.size()), one(ref.size());
       k->matmul_exact(w, x.data(), n, 0, rows, y.data(), rows);
-      EXPECT_EQ(std::memcmp(y.data(), ref.data(), y.size() * 4), 0) << k->name << " exact " << f.name << " rows " << rows << " cols " << cols << " n " << n;
+      EXPECT_EQ(std::memcmp(y.data(), ref.data(), y.size() * 4), 0)
+          << k->name << " exact " << f.name << " rows " << rows << " cols " << cols << " n " << n;
       for (int64_t t = 0; t < n; ++t)
-        for (int64_t r = 0; r < rows; ++r) k->matmul_exact(w, x.data() + t * cols, 1, r, r + 1, one.data() + t * rows, rows);
+        for (int64_t r = 0; r < rows; ++r)
+          k->matmul_exact(w, x.data() + t * cols, 1, r, r + 1, one.data() + t * rows, rows);
       EXPECT_EQ(std::memcmp(y.data(), one.data(), y.size() * 4), 0) << k->name << " one by one " << f.name;
       if (!f.codes) continue;
       const Int8 q(*k, x, n, cols);
@@ -89,7 +99,8 @@ TEST(Simd, ProductsOfEveryFormat) {
       ref_kernels.matmul_fast(w, q.rows, 0, rows, fast_ref.data(), rows);
       EXPECT_EQ(std::memcmp(y.data(), fast_ref.data(), y.size() * 4), 0) << k->name << " fast " << f.name;
       if (first_fast.empty()) first_fast = y;
-      EXPECT_EQ(std::memcmp(y.data(), first_fast.data(), y.size() * 4), 0) << k->name << " against the emulated twin " << f.name;
+      EXPECT_EQ(std::memcmp(y.data(), first_fast.data(), y.size() * 4), 0)
+          << k->name << " against the emulated twin " << f.name;
     }
   }
 }
@@ -115,21 +126,27 @@ TEST(Simd, ElementsFollowTheReference) {
     for (const Kernels* k : tables()) {
       std::vector<float> a(static_cast<size_t>(n)), b(a.size());
       auto near = [&](const char* what, float tolerance) {
-        for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], tolerance * std::max(1.0f, std::fabs(b[i]))) << what << " " << k->name << " x " << x[i];
+        for (size_t i = 0; i < a.size(); ++i)
+          ASSERT_NEAR(a[i], b[i], tolerance * std::max(1.0f, std::fabs(b[i])))
+              << what << " " << k->name << " x " << x[i];
       };
       for (int act = 0; act < static_cast<int>(Act::count); ++act) {
-        k->act(static_cast<Act>(act), x.data(), n, a.data()), ref_kernels.act(static_cast<Act>(act), x.data(), n, b.data());
+        k->act(static_cast<Act>(act), x.data(), n, a.data()),
+            ref_kernels.act(static_cast<Act>(act), x.data(), n, b.data());
         near("act", 4e-7f);
-        k->gated(static_cast<Act>(act), x.data(), w.data(), n, a.data()), ref_kernels.gated(static_cast<Act>(act), x.data(), w.data(), n, b.data());
+        k->gated(static_cast<Act>(act), x.data(), w.data(), n, a.data()),
+            ref_kernels.gated(static_cast<Act>(act), x.data(), w.data(), n, b.data());
         near("gated", 4e-7f);
       }
       k->softmax(x.data(), n, a.data()), ref_kernels.softmax(x.data(), n, b.data());
       near("softmax", 4e-7f);
-      k->rms_norm(x.data(), w.data(), 1, 1e-6f, n, a.data()), ref_kernels.rms_norm(x.data(), w.data(), 1, 1e-6f, n, b.data());
+      k->rms_norm(x.data(), w.data(), 1, 1e-6f, n, a.data()),
+          ref_kernels.rms_norm(x.data(), w.data(), 1, 1e-6f, n, b.data());
       EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size() * 4), 0) << "rms_norm " << k->name;
       const int64_t rotary = n / 2 * 2;
       const auto cos = normals(random, n), sin = normals(random, n);
-      k->rope(x.data(), cos.data(), sin.data(), n, rotary, a.data()), ref_kernels.rope(x.data(), cos.data(), sin.data(), n, rotary, b.data());
+      k->rope(x.data(), cos.data(), sin.data(), n, rotary, a.data()),
+          ref_kernels.rope(x.data(), cos.data(), sin.data(), n, rotary, b.data());
       EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size() * 4), 0) << "rope " << k->name;
     }
   }
@@ -147,17 +164,24 @@ TEST(Simd, AttentionFollowsTheReferenceAndItsTwin) {
     task.softcap = round % 4 == 0 ? 5.0f : 0.0f;
     task.kv.type = static_cast<KvType>(round % 4);
     const int64_t length = task.first + task.n, pages = (length + kv_block - 1) / kv_block;
-    task.kv.key_row = kv_head_bytes(task.kv.type, task.key_dim), task.kv.value_row = kv_head_bytes(task.kv.type, task.value_dim);
-    std::vector<std::byte> keys(static_cast<size_t>(pages * kv_block * task.kv.key_row)), values(static_cast<size_t>(pages * kv_block * task.kv.value_row));
+    task.kv.key_row = kv_head_bytes(task.kv.type, task.key_dim),
+    task.kv.value_row = kv_head_bytes(task.kv.type, task.value_dim);
+    std::vector<std::byte> keys(static_cast<size_t>(pages * kv_block * task.kv.key_row)),
+        values(static_cast<size_t>(pages * kv_block * task.kv.value_row));
     for (int64_t j = 0; j < length; ++j) {
-      ref_kernels.kv_encode(task.kv.type, normals(random, task.key_dim).data(), task.key_dim, keys.data() + j * task.kv.key_row);
-      ref_kernels.kv_encode(task.kv.type, normals(random, task.value_dim).data(), task.value_dim, values.data() + j * task.kv.value_row);
+      ref_kernels.kv_encode(task.kv.type, normals(random, task.key_dim).data(), task.key_dim,
+                            keys.data() + j * task.kv.key_row);
+      ref_kernels.kv_encode(task.kv.type, normals(random, task.value_dim).data(), task.value_dim,
+                            values.data() + j * task.kv.value_row);
     }
     std::vector<const std::byte*> key_pages, value_pages;
-    for (int64_t p = 0; p < pages; ++p) key_pages.push_back(keys.data() + p * kv_block * task.kv.key_row), value_pages.push_back(values.data() + p * kv_block * task.kv.value_row);
+    for (int64_t p = 0; p < pages; ++p)
+      key_pages.push_back(keys.data() + p * kv_block * task.kv.key_row),
+          value_pages.push_back(values.data() + p * kv_block * task.kv.value_row);
     task.kv.keys = key_pages.data(), task.kv.values = value_pages.data();
     const auto query = normals(random, task.n * task.heads * task.key_dim);
-    task.query = query.data(), task.query_stride = task.heads * task.key_dim, task.out_stride = task.heads * task.value_dim;
+    task.query = query.data(), task.query_stride = task.heads * task.key_dim,
+    task.out_stride = task.heads * task.value_dim;
     std::vector<float> ref(static_cast<size_t>(task.n * task.out_stride)), first;
     task.out = ref.data();
     ref_kernels.attend(task);
@@ -181,15 +205,28 @@ TEST(Simd, AttentionFollowsTheReferenceAndItsTwin) {
 TEST(Simd, ScanFollowsTheReference) {
   Random random(test::seed());
   const int64_t n = 7, channels = 5, states = 16;
-  const auto x = normals(random, n * channels), B = normals(random, n * states), C = normals(random, n * states), D = normals(random, channels);
+  const auto x = normals(random, n * channels), B = normals(random, n * states), C = normals(random, n * states),
+             D = normals(random, channels);
   auto delta = normals(random, n * channels), A = normals(random, channels * states);
   for (float& d : delta) d = std::fabs(d);
   for (float& a : A) a = -std::fabs(a);
   std::vector<float> reference;
   for (const Kernels* k : std::vector{&ref_kernels, tables().front(), tables().back()}) {
     std::vector<float> h(static_cast<size_t>(channels * states)), y(static_cast<size_t>(n * channels));
-    k->scan({.n = n, .channels = channels, .states = states, .begin = 0, .end = channels, .x = x.data(), .delta = delta.data(), .A = A.data(),
-             .D = D.data(), .B = B.data(), .C = C.data(), .bc_stride = states, .h = h.data(), .y = y.data()});
+    k->scan({.n = n,
+             .channels = channels,
+             .states = states,
+             .begin = 0,
+             .end = channels,
+             .x = x.data(),
+             .delta = delta.data(),
+             .A = A.data(),
+             .D = D.data(),
+             .B = B.data(),
+             .C = C.data(),
+             .bc_stride = states,
+             .h = h.data(),
+             .y = y.data()});
     if (reference.empty()) reference = y;
     for (size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y[i], reference[i], 1e-5f) << k->name;
   }

@@ -38,7 +38,8 @@ void add_folders(std::vector<Case>& cases, const fs::path& root) {
     const std::string name = entry.path().filename().string();
     cases.push_back({name, entry.path().string(), expected.string(), ""});
     if (fs::exists(entry.path() / "config.old.json"))
-      cases.push_back({name + "_old", entry.path().string(), expected.string(), (entry.path() / "config.old.json").string()});
+      cases.push_back(
+          {name + "_old", entry.path().string(), expected.string(), (entry.path() / "config.old.json").string()});
   }
 }
 
@@ -53,7 +54,8 @@ void add_files(std::vector<Case>& cases, const fs::path& root) {
     if (!fs::exists(model)) model = (root / (name + "-00001-of-00002.gguf")).string();
     const Gguf file(model);
     try {
-      if (known_architectures().contains(config_of_gguf(file).architecture())) cases.push_back({"gguf_" + name, model, entry.path().string(), ""});
+      if (known_architectures().contains(config_of_gguf(file).architecture()))
+        cases.push_back({"gguf_" + name, model, entry.path().string(), ""});
     } catch (const Error& fault) {
       if (fault.kind() != Kind::unsupported) throw;
     }

@@ -50,7 +50,8 @@ TEST(State, WindowsHoldAtMostThemselvesAndAPage) {
   for (int i = 0; i < 1000; ++i) {
     grow(state, window, random, 1);
     EXPECT_LE(state.held_tokens(), window.window + kv_block);
-    EXPECT_GE(state.held_tokens(), std::min<int64_t>(window.window - 1, state.length()));  // the next query brings its own
+    EXPECT_GE(state.held_tokens(),
+              std::min<int64_t>(window.window - 1, state.length()));  // the next query brings its own
     EXPECT_LE(state.bytes(), 2 * kv_block * window.bytes_per_token(KvType::f16));
   }
   EXPECT_FALSE(state.truncate(500));  // what a query there would look at is gone
@@ -103,7 +104,8 @@ TEST(State, ASequenceIsItsLayersTogether) {
   EXPECT_EQ(fork.limit, 500);
   EXPECT_TRUE(fork.truncate(5));
   EXPECT_FALSE(fork.truncate(4));  // the recurrent layer cannot
-  EXPECT_EQ(sequence.bytes(), kv_block * (full.bytes_per_token(KvType::f32) + window.bytes_per_token(KvType::f32)) + 40);
+  EXPECT_EQ(sequence.bytes(),
+            kv_block * (full.bytes_per_token(KvType::f32) + window.bytes_per_token(KvType::f32)) + 40);
 }
 
 TEST(StepBuilding, PacksSequencesAndWantedRows) {

@@ -11,7 +11,9 @@ using test::as_weight, test::Bench, test::random_buffer;
 
 std::vector<const Kernels*> tables() { return {&ref_kernels, &emulated_kernels(), &pick_kernels("")}; }
 
-bool same_bits(Tensor a, Tensor b) { return a.numel() == b.numel() && std::memcmp(a.data, b.data, static_cast<size_t>(a.bytes())) == 0; }
+bool same_bits(Tensor a, Tensor b) {
+  return a.numel() == b.numel() && std::memcmp(a.data, b.data, static_cast<size_t>(a.bytes())) == 0;
+}
 
 TEST(Forward, LinearIsTheProduct) {
   Random random(test::seed());
@@ -29,19 +31,23 @@ TEST(Forward, LinearIsTheProduct) {
     Bench single(1, *k);
     EXPECT_TRUE(same_bits(linear(single.c, as_weight(w), b, x), y)) << k->name << ": one thread";
     for (int64_t t = 0; t < T; ++t)
-      EXPECT_TRUE(same_bits(linear(single.c, as_weight(w), b, {x.view().row(t), DType::f32, {1, in}}), {y.row(t), DType::f32, {1, out}})) << k->name;
+      EXPECT_TRUE(same_bits(linear(single.c, as_weight(w), b, {x.view().row(t), DType::f32, {1, in}}),
+                            {y.row(t), DType::f32, {1, out}}))
+          << k->name;
   }
 }
 
 // Plain attention in double, a query at a time.
-void naive(const float* q, const Buffer& k, const Buffer& v, const AttentionShape& s, int64_t position, int head, std::vector<double>& out) {
+void naive(const float* q, const Buffer& k, const Buffer& v, const AttentionShape& s, int64_t position, int head,
+           std::vector<double>& out) {
   const int kv = head / (s.heads / s.kv_heads);
   std::vector<double> p;
   double sum = 0;
   const int64_t begin = s.window > 0 ? std::max<int64_t>(0, position - s.window + 1) : 0;
   for (int64_t j = begin; j <= position; ++j) {
     double score = 0;
-    for (int d = 0; d < s.key_dim; ++d) score += static_cast<double>(q[d]) * k.f32()[(j * s.kv_heads + kv) * s.key_dim + d];
+    for (int d = 0; d < s.key_dim; ++d)
+      score += static_cast<double>(q[d]) * k.f32()[(j * s.kv_heads + kv) * s.key_dim + d];
     score *= s.scale;
     if (s.softcap > 0) score = s.softcap * std::tanh(score / s.softcap);
     p.push_back(std::exp(score)), sum += p.back();
@@ -49,7 +55,8 @@ void naive(const float* q, const Buffer& k, const Buffer& v, const AttentionShap
   out.assign(static_cast<size_t>(s.value_dim), 0.0);
   for (int64_t j = begin; j <= position; ++j)
     for (int d = 0; d < s.value_dim; ++d)
-      out[static_cast<size_t>(d)] += p[static_cast<size_t>(j - begin)] / sum * v.f32()[(j * s.kv_heads + kv) * s.value_dim + d];
+      out[static_cast<size_t>(d)] +=
+          p[static_cast<size_t>(j - begin)] / sum * v.f32()[(j * s.kv_heads + kv) * s.value_dim + d];
 }
 
 TEST(Forward, AttentionThroughPagesIsAttention) {
@@ -61,8 +68,13 @@ TEST(Forward, AttentionThroughPagesIsAttention) {
       s.kv_heads = 2, s.heads = 4, s.key_dim = 16, s.value_dim = 8, s.scale = 0.25f;
       s.window = random.below(2) ? random.between(1, 90) : 0, s.softcap = random.below(2) ? 3.0f : 0.0f;
       const int64_t T = random.between(100, 200);
-      Buffer q = random_buffer(random, {T, s.heads, s.key_dim}), k = random_buffer(random, {T, s.kv_heads, s.key_dim}), v = random_buffer(random, {T, s.kv_heads, s.value_dim});
-      const StateSpec spec{.kind = s.window ? StateKind::rolling : StateKind::paged, .kv_heads = s.kv_heads, .key_dim = s.key_dim, .value_dim = s.value_dim, .window = s.window};
+      Buffer q = random_buffer(random, {T, s.heads, s.key_dim}), k = random_buffer(random, {T, s.kv_heads, s.key_dim}),
+             v = random_buffer(random, {T, s.kv_heads, s.value_dim});
+      const StateSpec spec{.kind = s.window ? StateKind::rolling : StateKind::paged,
+                           .kv_heads = s.kv_heads,
+                           .key_dim = s.key_dim,
+                           .value_dim = s.value_dim,
+                           .window = s.window};
       std::vector<Buffer> results;
       for (int64_t chunk : {T, int64_t{7}, int64_t{1}}) {
         KvState state(spec, type);
@@ -71,7 +83,8 @@ TEST(Forward, AttentionThroughPagesIsAttention) {
           const int64_t n = std::min(chunk, T - at);
           state.append(*kernels, k.f32() + at * s.kv_heads * s.key_dim, v.f32() + at * s.kv_heads * s.value_dim, n);
           const AttendSegment segment{0, n, at, state.pages()};
-          Tensor part = attention(bench.c, {q.f32() + at * s.heads * s.key_dim, DType::f32, {n, s.heads, s.key_dim}}, std::span(&segment, 1), s);
+          Tensor part = attention(bench.c, {q.f32() + at * s.heads * s.key_dim, DType::f32, {n, s.heads, s.key_dim}},
+                                  std::span(&segment, 1), s);
           std::memcpy(out.f32() + at * s.heads * s.value_dim, part.data, static_cast<size_t>(part.bytes()));
           state.forget_before(at + n);
           if (s.window) {
@@ -88,7 +101,8 @@ TEST(Forward, AttentionThroughPagesIsAttention) {
         for (int h = 0; h < s.heads; ++h) {
           naive(q.f32() + (t * s.heads + h) * s.key_dim, k, v, s, t, h, want);
           for (int d = 0; d < s.value_dim; ++d)
-            ASSERT_NEAR(results[0].f32()[(t * s.heads + h) * s.value_dim + d], want[static_cast<size_t>(d)], tolerance) << kernels->name << " type " << static_cast<int>(type);
+            ASSERT_NEAR(results[0].f32()[(t * s.heads + h) * s.value_dim + d], want[static_cast<size_t>(d)], tolerance)
+                << kernels->name << " type " << static_cast<int>(type);
         }
     }
 }
@@ -98,11 +112,14 @@ TEST(Forward, RecurrencesInPiecesAreTheWhole) {
   for (const Kernels* kernels : tables()) {
     Bench bench(2, *kernels);
     const int64_t T = 23, C = 70, N = 16, width = 4;
-    Buffer x = random_buffer(random, {T, C}), w = random_buffer(random, {C, width}), b = random_buffer(random, {C}), delta = random_buffer(random, {T, C}, 0.1f),
-           A = random_buffer(random, {C, N}), B = random_buffer(random, {T, N}), K = random_buffer(random, {T, N}), D = random_buffer(random, {C});
+    Buffer x = random_buffer(random, {T, C}), w = random_buffer(random, {C, width}), b = random_buffer(random, {C}),
+           delta = random_buffer(random, {T, C}, 0.1f), A = random_buffer(random, {C, N}),
+           B = random_buffer(random, {T, N}), K = random_buffer(random, {T, N}), D = random_buffer(random, {C});
     for (int64_t i = 0; i < C * N; ++i) A.f32()[i] = -std::fabs(A.f32()[i]);
     for (int64_t i = 0; i < T * C; ++i) delta.f32()[i] = std::fabs(delta.f32()[i]);
-    auto cut = [](const Buffer& all, int64_t at, int64_t n) { return Tensor{all.view().row(at), DType::f32, {n, all.view().cols()}}; };
+    auto cut = [](const Buffer& all, int64_t at, int64_t n) {
+      return Tensor{all.view().row(at), DType::f32, {n, all.view().cols()}};
+    };
     std::vector<Buffer> results;
     for (int64_t chunk : {T, int64_t{5}, int64_t{1}}) {
       Buffer out(DType::f32, {2 * T, C});
@@ -111,7 +128,8 @@ TEST(Forward, RecurrencesInPiecesAreTheWhole) {
         const int64_t n = std::min(chunk, T - at);
         const RecurrentSegment conv{0, n, past.data()}, scan{0, n, h.data()};
         Tensor u = causal_conv(bench.c, cut(x, at, n), w, b, std::span(&conv, 1));
-        Tensor y = selective_scan(bench.c, u, cut(delta, at, n), A, cut(B, at, n), cut(K, at, n), D, std::span(&scan, 1));
+        Tensor y =
+            selective_scan(bench.c, u, cut(delta, at, n), A, cut(B, at, n), cut(K, at, n), D, std::span(&scan, 1));
         std::memcpy(out.f32() + at * C, u.data, static_cast<size_t>(u.bytes()));
         std::memcpy(out.f32() + (T + at) * C, y.data, static_cast<size_t>(y.bytes()));
       }

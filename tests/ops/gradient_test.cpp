@@ -27,7 +27,8 @@ TEST_P(Gradient, Linear) {
 
 TEST_P(Gradient, LinearUsedTwice) {  // a tied matrix sums both uses
   Buffer x = random_buffer(random, {T, D}), w = random_buffer(random, {D, D});
-  check_gradients([&](Ctx& c) { return linear(c, as_weight(w), {}, linear(c, as_weight(w), {}, x)); }, {x}, {w}, random);
+  check_gradients([&](Ctx& c) { return linear(c, as_weight(w), {}, linear(c, as_weight(w), {}, x)); }, {x}, {w},
+                  random);
 }
 
 TEST_P(Gradient, RowsAndColumns) {
@@ -69,17 +70,20 @@ TEST_P(Gradient, SoftmaxAndNegExp) {
 
 TEST_P(Gradient, Rope) {
   const int64_t heads = random.between(1, 3), half = random.between(1, 4), dim = 2 * half + random.between(0, 3);
-  Buffer x = random_buffer(random, {T, heads, dim}), cos = random_buffer(random, {T, half}), sin = random_buffer(random, {T, half});
+  Buffer x = random_buffer(random, {T, heads, dim}), cos = random_buffer(random, {T, half}),
+         sin = random_buffer(random, {T, half});
   check_gradients([&](Ctx& c) { return rope(c, x, cos, sin); }, {x}, {}, random);
 }
 
 TEST_P(Gradient, Attention) {
   AttentionShape shape;
-  shape.kv_heads = static_cast<int>(random.between(1, 2)), shape.heads = shape.kv_heads * static_cast<int>(random.between(1, 2));
+  shape.kv_heads = static_cast<int>(random.between(1, 2)),
+  shape.heads = shape.kv_heads * static_cast<int>(random.between(1, 2));
   shape.key_dim = static_cast<int>(random.between(1, 5)), shape.value_dim = static_cast<int>(random.between(1, 5));
   shape.scale = 0.5f, shape.window = GetParam() % 3 == 1 ? 2 : 0, shape.softcap = GetParam() % 3 == 2 ? 2.0f : 0.0f;
   const int64_t first = random.between(1, 5), second = random.between(1, 4), tokens = first + second;
-  Buffer q = random_buffer(random, {tokens, shape.heads, shape.key_dim}), k = random_buffer(random, {tokens, shape.kv_heads, shape.key_dim}),
+  Buffer q = random_buffer(random, {tokens, shape.heads, shape.key_dim}),
+         k = random_buffer(random, {tokens, shape.kv_heads, shape.key_dim}),
          v = random_buffer(random, {tokens, shape.kv_heads, shape.value_dim});
   const std::vector<AttendSegment> segments{{0, first, 0, {}}, {first, second, 0, {}}};
   check_gradients([&](Ctx& c) { return attention(c, q, k, v, segments, shape); }, {q, k, v}, {}, random);
@@ -90,18 +94,22 @@ TEST_P(Gradient, AttentionAcrossPages) {
   shape.kv_heads = 1, shape.heads = 2, shape.key_dim = 2, shape.value_dim = 2, shape.scale = 0.5f;
   shape.window = GetParam() % 2 ? 30 : 0;
   const int64_t tokens = kv_block + random.between(1, 6);
-  Buffer q = random_buffer(random, {tokens, 2, 2}), k = random_buffer(random, {tokens, 1, 2}), v = random_buffer(random, {tokens, 1, 2});
+  Buffer q = random_buffer(random, {tokens, 2, 2}), k = random_buffer(random, {tokens, 1, 2}),
+         v = random_buffer(random, {tokens, 1, 2});
   const std::vector<AttendSegment> segments{{0, tokens, 0, {}}};
   check_gradients([&](Ctx& c) { return attention(c, q, k, v, segments, shape); }, {q, k, v}, {}, random);
 }
 
 TEST_P(Gradient, FramesAreKeptForBackward) {
   Buffer w = random_buffer(random, {D, D}), start = random_buffer(random, {T, D});
-  check_gradients([&](Ctx& c) {
-    Tensor x = scale(c, start, 1);
-    for (int i = 0; i < 3; ++i) x = c.frame(x, [&](Tensor in) { return add(c, in, act(c, Act::tanh, linear(c, as_weight(w), {}, in))); });
-    return x;
-  }, {start}, {w}, random);
+  check_gradients(
+      [&](Ctx& c) {
+        Tensor x = scale(c, start, 1);
+        for (int i = 0; i < 3; ++i)
+          x = c.frame(x, [&](Tensor in) { return add(c, in, act(c, Act::tanh, linear(c, as_weight(w), {}, in))); });
+        return x;
+      },
+      {start}, {w}, random);
 }
 
 TEST_P(Gradient, CausalConv) {
@@ -113,33 +121,40 @@ TEST_P(Gradient, CausalConv) {
 
 TEST_P(Gradient, SelectiveScan) {
   const int64_t states = random.between(1, 4), first = random.between(1, 5), tokens = first + 2;
-  Buffer x = random_buffer(random, {tokens, D}), delta = random_buffer(random, {tokens, D}, 0.3f), a = random_buffer(random, {D, states}, 0.3f),
-         B = random_buffer(random, {tokens, states}), C = random_buffer(random, {tokens, states}), d = random_buffer(random, {D});
+  Buffer x = random_buffer(random, {tokens, D}), delta = random_buffer(random, {tokens, D}, 0.3f),
+         a = random_buffer(random, {D, states}, 0.3f), B = random_buffer(random, {tokens, states}),
+         C = random_buffer(random, {tokens, states}), d = random_buffer(random, {D});
   const std::vector<RecurrentSegment> segments{{0, first, nullptr}, {first, 2, nullptr}};
-  check_gradients([&](Ctx& c) { return selective_scan(c, x, act(c, Act::softplus, delta), neg_exp(c, a), B, C, d, segments); },
-                  {x, delta, B, C}, {a, d}, random);
+  check_gradients(
+      [&](Ctx& c) { return selective_scan(c, x, act(c, Act::softplus, delta), neg_exp(c, a), B, C, d, segments); },
+      {x, delta, B, C}, {a, d}, random);
 }
 
 TEST_P(Gradient, Experts) {
   const int experts = 4, k = 2;
-  Buffer logits = random_buffer(random, {T, experts}), x = random_buffer(random, {T, D}), w = random_buffer(random, {experts * D, D}, 0.5f);
+  Buffer logits = random_buffer(random, {T, experts}), x = random_buffer(random, {T, D}),
+         w = random_buffer(random, {experts * D, D}, 0.5f);
   for (int64_t t = 0; t < T; ++t)  // well apart, so that a nudge never changes the choice
     for (int e = 0; e < experts; ++e) logits.f32()[t * experts + e] += 2.0f * static_cast<float>((e + t) % experts);
   for (bool renormalize : {false, true})
-    check_gradients([&](Ctx& c) {
-      Routed routed = top_k(c, softmax(c, logits), k, renormalize);
-      std::vector<ExpertRows> answers;
-      for (int e = 0; e < experts; ++e) {
-        auto* token = c.arena.take_array<int32_t>(T);
-        auto* slot = c.arena.take_array<int32_t>(T);
-        size_t n = 0;
-        for (int64_t i = 0; i < T * k; ++i)
-          if (routed.ids[static_cast<size_t>(i)] == e) token[n] = static_cast<int32_t>(i / k), slot[n++] = static_cast<int32_t>(i % k);
-        if (n == 0) continue;
-        answers.push_back({linear(c, as_weight(w).slice(e * D, D), {}, rows(c, x, {token, n})), {token, n}, {slot, n}});
-      }
-      return combine(c, answers, routed, T, D);
-    }, {logits, x}, {}, random);
+    check_gradients(
+        [&](Ctx& c) {
+          Routed routed = top_k(c, softmax(c, logits), k, renormalize);
+          std::vector<ExpertRows> answers;
+          for (int e = 0; e < experts; ++e) {
+            auto* token = c.arena.take_array<int32_t>(T);
+            auto* slot = c.arena.take_array<int32_t>(T);
+            size_t n = 0;
+            for (int64_t i = 0; i < T * k; ++i)
+              if (routed.ids[static_cast<size_t>(i)] == e)
+                token[n] = static_cast<int32_t>(i / k), slot[n++] = static_cast<int32_t>(i % k);
+            if (n == 0) continue;
+            answers.push_back(
+                {linear(c, as_weight(w).slice(e * D, D), {}, rows(c, x, {token, n})), {token, n}, {slot, n}});
+          }
+          return combine(c, answers, routed, T, D);
+        },
+        {logits, x}, {}, random);
 }
 
 TEST_P(Gradient, CrossEntropy) {
@@ -156,7 +171,8 @@ TEST_P(Gradient, CrossEntropy) {
   for (size_t t = 0; t < labels.size(); ++t) {
     if (labels[t] == no_label) continue;
     double sum = 0;
-    for (int64_t i = 0; i < vocabulary; ++i) sum += std::exp(static_cast<double>(logits.view().row(static_cast<int64_t>(t))[i]));
+    for (int64_t i = 0; i < vocabulary; ++i)
+      sum += std::exp(static_cast<double>(logits.view().row(static_cast<int64_t>(t))[i]));
     mean += (std::log(sum) - logits.view().row(static_cast<int64_t>(t))[labels[t]]) / 3;
   }
   EXPECT_NEAR(loss, mean, 1e-6);

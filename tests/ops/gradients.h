@@ -23,13 +23,15 @@ struct Bench {
   ThreadPool pool;
   Arena arena;
   Ctx c;
-  explicit Bench(int threads = 2, const Kernels& kernels = ref_kernels) : pool(threads), c{pool, arena, kernels, Compute::exact, nullptr, {}} {}
+  explicit Bench(int threads = 2, const Kernels& kernels = ref_kernels)
+      : pool(threads), c{pool, arena, kernels, Compute::exact, nullptr, {}} {}
 };
 
 using Graph = std::function<Tensor(Ctx&)>;
 
 /// What the tape says on so many threads: of the inputs, then of the parameters.
-inline std::vector<std::vector<float>> tape_gradients(const Graph& graph, const std::vector<Buffer>& inputs, const std::vector<Buffer>& parameters,
+inline std::vector<std::vector<float>> tape_gradients(const Graph& graph, const std::vector<Buffer>& inputs,
+                                                      const std::vector<Buffer>& parameters,
                                                       const std::vector<float>& weighting, int threads) {
   Bench bench(threads);
   Tape tape(bench.arena);
@@ -49,7 +51,8 @@ inline std::vector<std::vector<float>> tape_gradients(const Graph& graph, const 
 }
 
 /// `inputs`: activations the graph reads. `parameters`: weights, whose gradients the tape adds where it was told.
-inline void check_gradients(const Graph& graph, const std::vector<Buffer>& inputs, const std::vector<Buffer>& parameters, Random& random) {
+inline void check_gradients(const Graph& graph, const std::vector<Buffer>& inputs,
+                            const std::vector<Buffer>& parameters, Random& random) {
   Bench bench;
   const std::vector<float> weighting = [&] {
     std::vector<float> w(static_cast<size_t>(graph(bench.c).numel()));
@@ -82,7 +85,8 @@ inline void check_gradients(const Graph& graph, const std::vector<Buffer>& input
       largest = std::max(largest, std::fabs(numeric.back()));
     }
     for (size_t k = 0; k < numeric.size(); ++k)
-      ASSERT_NEAR(gradients[i][k], numeric[k], 2e-2 * largest) << (i < inputs.size() ? "input " : "parameter ") << i << " element " << k;
+      ASSERT_NEAR(gradients[i][k], numeric[k], 2e-2 * largest)
+          << (i < inputs.size() ? "input " : "parameter ") << i << " element " << k;
   }
 }
 

@@ -24,7 +24,8 @@ void check_file(const std::string& path) {
   for (int64_t r = 0; r < rows; ++r) {
     format->decode(packed->bytes.data() + r * packed->shape[1], cols, decoded.data());
     std::memcpy(wanted.data(), values->bytes.data() + r * cols * 4, static_cast<size_t>(cols) * 4);
-    for (size_t i = 0; i < decoded.size(); ++i) ASSERT_EQ(decoded[i], wanted[i]) << name << " row " << r << " column " << i;
+    for (size_t i = 0; i < decoded.size(); ++i)
+      ASSERT_EQ(decoded[i], wanted[i]) << name << " row " << r << " column " << i;
   }
 }
 

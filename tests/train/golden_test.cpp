@@ -40,7 +40,8 @@ TrainBatch plain_batch(const Source& data) {
 }
 
 TrainBatch masked_batch(const Source& data) {
-  const auto ids = ids_of(data, "masked_input_ids"), labels = ids_of(data, "masked_labels"), lengths = ids_of(data, "masked_lengths");
+  const auto ids = ids_of(data, "masked_input_ids"), labels = ids_of(data, "masked_labels"),
+             lengths = ids_of(data, "masked_lengths");
   const size_t width = ids.size() / lengths.size();
   TrainBatch batch;
   for (size_t r = 0; r < lengths.size(); ++r) {
@@ -64,7 +65,8 @@ struct Training {
     store = std::make_unique<WeightStore>(source, config, Hold::widened);
     model = build_model(config, store->root());
     store->finish();
-    trainer = std::make_unique<Trainer>(*model, store->parameters(), TrainOptions{.threads = threads}, pick_kernels(""));
+    trainer =
+        std::make_unique<Trainer>(*model, store->parameters(), TrainOptions{.threads = threads}, pick_kernels(""));
   }
 };
 
@@ -75,17 +77,22 @@ double worst_noise(const Json& noise, const char* key) {
 }
 
 void check_steps(Trainer& trainer, const TrainBatch& batch, const Json& steps, double final_loss, const Json& noise) {
-  const double loss_rule = std::max(2e-5, 10 * worst_noise(noise, "loss")), norm_rule = std::max(1e-4, 10 * worst_noise(noise, "grad_norm"));
-  auto near = [](double got, double want, double relative) { return std::fabs(got - want) <= std::max(relative * std::fabs(want), 1e-6); };
+  const double loss_rule = std::max(2e-5, 10 * worst_noise(noise, "loss")),
+               norm_rule = std::max(1e-4, 10 * worst_noise(noise, "grad_norm"));
+  auto near = [](double got, double want, double relative) {
+    return std::fabs(got - want) <= std::max(relative * std::fabs(want), 1e-6);
+  };
   for (const Json& want : steps) {
     const TrainReport got = trainer.step(batch);
     const bool first = got.step == 0;
     EXPECT_NEAR(got.rate, want["lr"].get<double>(), 1e-12) << "step " << got.step;
-    EXPECT_TRUE(near(got.loss, want["loss"], first ? 1e-5 : loss_rule)) << "loss " << got.loss << " for " << want["loss"] << " at step " << got.step;
+    EXPECT_TRUE(near(got.loss, want["loss"], first ? 1e-5 : loss_rule))
+        << "loss " << got.loss << " for " << want["loss"] << " at step " << got.step;
     EXPECT_TRUE(near(got.gradient_norm, want["grad_norm"], first ? 5e-5 : norm_rule))
         << "gradient norm " << got.gradient_norm << " for " << want["grad_norm"] << " at step " << got.step;
   }
-  EXPECT_TRUE(near(trainer.loss(batch), final_loss, loss_rule)) << "final loss " << trainer.loss(batch) << " for " << final_loss;
+  EXPECT_TRUE(near(trainer.loss(batch), final_loss, loss_rule))
+      << "final loss " << trainer.loss(batch) << " for " << final_loss;
 }
 
 void check_first_gradients(Trainer& trainer, const Source& data, const Json& tensors) {
@@ -117,11 +124,14 @@ void check_parameters(Trainer& trainer, const Json& tensors) {
     const Json& want = tensors[t.name];
     const auto n = static_cast<double>(t.value.view().numel());
     double sum = 0, squares = 0;
-    for (int64_t i = 0; i < t.value.view().numel(); ++i) sum += t.value.f32()[i], squares += std::pow(t.value.f32()[i], 2);
+    for (int64_t i = 0; i < t.value.view().numel(); ++i)
+      sum += t.value.f32()[i], squares += std::pow(t.value.f32()[i], 2);
     const double l2 = want["l2"], rule = std::max(5e-5, 10 * want.value("noise", 0.0)), mean = sum / n;
     EXPECT_NEAR(std::sqrt(squares), l2, rule * l2) << t.name;
     EXPECT_NEAR(mean, want["mean"].get<double>(), rule * l2 / std::sqrt(n)) << t.name;
-    EXPECT_NEAR(std::sqrt(std::max(0.0, squares / n - mean * mean)), want["std"].get<double>(), rule * l2 / std::sqrt(n)) << t.name;
+    EXPECT_NEAR(std::sqrt(std::max(0.0, squares / n - mean * mean)), want["std"].get<double>(),
+                rule * l2 / std::sqrt(n))
+        << t.name;
   }
 }
 
@@ -136,14 +146,17 @@ TEST_P(FullTraining, FollowsPyTorch) {
   check_steps(*plain.trainer, plain_batch(*data), want["steps"], want["final_loss"], want["noise"]);
   check_parameters(*plain.trainer, want["tensors"]);
   Training masked(GetParam(), 1);
-  check_steps(*masked.trainer, masked_batch(*data), want["masked_steps"], want["masked_final_loss"], want["masked_noise"]);
+  check_steps(*masked.trainer, masked_batch(*data), want["masked_steps"], want["masked_final_loss"],
+              want["masked_noise"]);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, FullTraining, testing::Values("llama2-gqa", "mixtral", "mamba", "gemma3-text", "qwen2"), [](const auto& info) {
-  std::string name = info.param;
-  std::erase(name, '-');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Models, FullTraining,
+                         testing::Values("llama2-gqa", "mixtral", "mamba", "gemma3-text", "qwen2"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::erase(name, '-');
+                           return name;
+                         });
 
 TEST(FullTraining, PackedRowIsTheSameBatch) {
   const Json want = read_json(golden("train/full/packed.json"));
@@ -156,18 +169,22 @@ TEST(FullTraining, PackedRowIsTheSameBatch) {
 TEST(FullTraining, ThreadsDoNotChangeABit) {
   const auto data = open_safetensors(golden("train/full/mixtral.safetensors"));
   Training one("mixtral", 1), two("mixtral", 2);
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(one.trainer->step(plain_batch(*data)).loss, two.trainer->step(plain_batch(*data)).loss);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(one.trainer->step(plain_batch(*data)).loss, two.trainer->step(plain_batch(*data)).loss);
 }
 
 TEST(FullTraining, ThreadsDoNotChangeABitOfAnyGradient) {
   for (const char* name : {"llama2-gqa", "mixtral", "mamba", "gemma3-text", "qwen2"}) {
     const auto data = open_safetensors(golden(std::string("train/full/") + name + ".safetensors"));
     Training one(name, 1), two(name, 2);
-    for (Training* run : {&one, &two}) run->trainer->step(plain_batch(*data)), run->trainer->gradients(plain_batch(*data));
+    for (Training* run : {&one, &two})
+      run->trainer->step(plain_batch(*data)), run->trainer->gradients(plain_batch(*data));
     for (size_t i = 0; i < one.trainer->trained().size(); ++i) {
       const Trained &a = one.trainer->trained()[i], &b = two.trainer->trained()[i];
-      EXPECT_EQ(std::memcmp(a.gradient.f32(), b.gradient.f32(), static_cast<size_t>(a.gradient.view().bytes())), 0) << name << " " << a.name;
-      EXPECT_EQ(std::memcmp(a.value.f32(), b.value.f32(), static_cast<size_t>(a.value.view().bytes())), 0) << name << " " << a.name;
+      EXPECT_EQ(std::memcmp(a.gradient.f32(), b.gradient.f32(), static_cast<size_t>(a.gradient.view().bytes())), 0)
+          << name << " " << a.name;
+      EXPECT_EQ(std::memcmp(a.value.f32(), b.value.f32(), static_cast<size_t>(a.value.view().bytes())), 0)
+          << name << " " << a.name;
     }
   }
 }

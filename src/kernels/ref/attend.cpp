@@ -46,12 +46,14 @@ void attend_one(const AttendTask& task, int64_t i, int h, std::vector<float>& ke
     }
     float shrink = std::exp(largest - top);  // 0 at the first block
     Lanes part;
-    for (int64_t j = low; j < high; ++j) part.lane[j & 7] += score[static_cast<size_t>(j)] = std::exp(score[static_cast<size_t>(j)] - top);
+    for (int64_t j = low; j < high; ++j)
+      part.lane[j & 7] += score[static_cast<size_t>(j)] = std::exp(score[static_cast<size_t>(j)] - top);
     sum = std::fma(sum, shrink, part.fold());
     for (int d = 0; d < task.value_dim; ++d) out[d] *= shrink;
     for (int64_t j = low; j < high; ++j) {
       kv_decode(task.kv.type, values + j * task.kv.value_row, task.value_dim, key.data());
-      for (int d = 0; d < task.value_dim; ++d) out[d] = std::fma(score[static_cast<size_t>(j)], key[static_cast<size_t>(d)], out[d]);
+      for (int d = 0; d < task.value_dim; ++d)
+        out[d] = std::fma(score[static_cast<size_t>(j)], key[static_cast<size_t>(d)], out[d]);
     }
     largest = top;
   }
@@ -68,7 +70,8 @@ void attend(const AttendTask& task) {
 }
 
 // p_j = exp(s_j - log_sum);  dv_j += p_j dout;  ds_j = p_j (dout . v_j - dout . out);  then through cap and scale.
-void attend_back(const AttendTask& task, const float* dout, float* dquery, float* dk, int64_t dk_stride, float* dv, int64_t dv_stride) {
+void attend_back(const AttendTask& task, const float* dout, float* dquery, float* dk, int64_t dk_stride, float* dv,
+                 int64_t dv_stride) {
   for (int64_t i = 0; i < task.n; ++i)
     for (int h = 0; h < task.heads; ++h) {
       const float* query = task.query + i * task.query_stride + h * task.key_dim;
@@ -79,7 +82,8 @@ void attend_back(const AttendTask& task, const float* dout, float* dquery, float
       auto [begin, end] = visible(task, task.first + i);
       for (int64_t j = begin; j < end; ++j) {
         auto row = [&](const std::byte* const* pages, int64_t stride, int64_t head) {
-          return reinterpret_cast<const float*>(pages[j / kv_block - task.kv.first_block] + j % kv_block * stride + head);
+          return reinterpret_cast<const float*>(pages[j / kv_block - task.kv.first_block] + j % kv_block * stride +
+                                                head);
         };
         const float* key = row(task.kv.keys, task.kv.key_row, task.kv.key_head);
         const float* value = row(task.kv.values, task.kv.value_row, task.kv.value_head);
@@ -100,10 +104,17 @@ void attend_back(const AttendTask& task, const float* dout, float* dquery, float
 void kv_encode(KvType type, const float* x, int64_t dim, std::byte* out) {
   auto* halves = reinterpret_cast<uint16_t*>(out);
   switch (type) {
-    case KvType::f32: std::memcpy(out, x, static_cast<size_t>(dim) * 4); return;
-    case KvType::f16: for (int64_t i = 0; i < dim; ++i) halves[i] = half_of_float(x[i]); return;
-    case KvType::bf16: for (int64_t i = 0; i < dim; ++i) halves[i] = bf16_of_float(x[i]); return;
-    case KvType::q8: break;
+    case KvType::f32:
+      std::memcpy(out, x, static_cast<size_t>(dim) * 4);
+      return;
+    case KvType::f16:
+      for (int64_t i = 0; i < dim; ++i) halves[i] = half_of_float(x[i]);
+      return;
+    case KvType::bf16:
+      for (int64_t i = 0; i < dim; ++i) halves[i] = bf16_of_float(x[i]);
+      return;
+    case KvType::q8:
+      break;
   }
   auto* codes = reinterpret_cast<int8_t*>(out + (dim + 31) / 32 * 2);
   for (int64_t g = 0; g * 32 < dim; ++g) {
@@ -120,10 +131,17 @@ void kv_encode(KvType type, const float* x, int64_t dim, std::byte* out) {
 void kv_decode(KvType type, const std::byte* in, int64_t dim, float* out) {
   auto* halves = reinterpret_cast<const uint16_t*>(in);
   switch (type) {
-    case KvType::f32: std::memcpy(out, in, static_cast<size_t>(dim) * 4); return;
-    case KvType::f16: for (int64_t i = 0; i < dim; ++i) out[i] = float_of_half(halves[i]); return;
-    case KvType::bf16: for (int64_t i = 0; i < dim; ++i) out[i] = float_of_bf16(halves[i]); return;
-    case KvType::q8: break;
+    case KvType::f32:
+      std::memcpy(out, in, static_cast<size_t>(dim) * 4);
+      return;
+    case KvType::f16:
+      for (int64_t i = 0; i < dim; ++i) out[i] = float_of_half(halves[i]);
+      return;
+    case KvType::bf16:
+      for (int64_t i = 0; i < dim; ++i) out[i] = float_of_bf16(halves[i]);
+      return;
+    case KvType::q8:
+      break;
   }
   auto* codes = reinterpret_cast<const int8_t*>(in + (dim + 31) / 32 * 2);
   for (int64_t i = 0; i < dim; ++i) out[i] = float_of_half(halves[i / 32]) * static_cast<float>(codes[i]);
@@ -135,9 +153,13 @@ namespace madang {
 
 int64_t kv_head_bytes(KvType type, int64_t dim) {
   switch (type) {
-    case KvType::f32: return dim * 4;
-    case KvType::f16: case KvType::bf16: return dim * 2;
-    case KvType::q8: break;
+    case KvType::f32:
+      return dim * 4;
+    case KvType::f16:
+    case KvType::bf16:
+      return dim * 2;
+    case KvType::q8:
+      break;
   }
   return ((dim + 31) / 32 * 2 + dim + 1) / 2 * 2;  // even, so that the next head's scales stay aligned
 }

@@ -18,7 +18,8 @@ float rms_norm(const float* x, const float* w, float offset, float eps, int64_t 
 }
 
 // y_i = x_i f g_i with f = (mean x^2 + eps)^(-1/2):  dx_i = f g_i dy_i - x_i f^3 / n * sum_j x_j g_j dy_j
-void rms_norm_back(const float* x, const float* w, float offset, float f, const float* dy, int64_t n, float* dx, float* dw) {
+void rms_norm_back(const float* x, const float* w, float offset, float f, const float* dy, int64_t n, float* dx,
+                   float* dw) {
   double along = 0;
   for (int64_t i = 0; i < n; ++i) along += static_cast<double>(x[i]) * (w ? w[i] + offset : 1.0f) * dy[i];
   float pull = static_cast<float>(along) * f * f * f / static_cast<float>(n);
@@ -36,22 +37,34 @@ float sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
 
 float value(Act act, float x) {
   switch (act) {
-    case Act::silu: return x * sigmoid(x);
-    case Act::gelu_tanh: return 0.5f * x * (1.0f + std::tanh(sqrt_2_over_pi * (x + cubic * x * x * x)));
-    case Act::gelu_erf: return 0.5f * x * (1.0f + std::erf(x * static_cast<float>(std::numbers::sqrt2 / 2)));
-    case Act::relu: return std::max(x, 0.0f);
-    case Act::relu2: return x > 0 ? x * x : 0.0f;
-    case Act::sigmoid: return sigmoid(x);
-    case Act::tanh: return std::tanh(x);
-    case Act::softplus: return x > 20.0f ? x : std::log1p(std::exp(x));  // PyTorch's threshold
-    case Act::count: break;
+    case Act::silu:
+      return x * sigmoid(x);
+    case Act::gelu_tanh:
+      return 0.5f * x * (1.0f + std::tanh(sqrt_2_over_pi * (x + cubic * x * x * x)));
+    case Act::gelu_erf:
+      return 0.5f * x * (1.0f + std::erf(x * static_cast<float>(std::numbers::sqrt2 / 2)));
+    case Act::relu:
+      return std::max(x, 0.0f);
+    case Act::relu2:
+      return x > 0 ? x * x : 0.0f;
+    case Act::sigmoid:
+      return sigmoid(x);
+    case Act::tanh:
+      return std::tanh(x);
+    case Act::softplus:
+      return x > 20.0f ? x : std::log1p(std::exp(x));  // PyTorch's threshold
+    case Act::count:
+      break;
   }
   return x;
 }
 
 float slope(Act act, float x) {
   switch (act) {
-    case Act::silu: { float s = sigmoid(x); return s * (1.0f + x * (1.0f - s)); }
+    case Act::silu: {
+      float s = sigmoid(x);
+      return s * (1.0f + x * (1.0f - s));
+    }
     case Act::gelu_tanh: {
       float t = std::tanh(sqrt_2_over_pi * (x + cubic * x * x * x));
       return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * sqrt_2_over_pi * (1.0f + 3.0f * cubic * x * x);
@@ -59,12 +72,22 @@ float slope(Act act, float x) {
     case Act::gelu_erf:
       return 0.5f * (1.0f + std::erf(x * static_cast<float>(std::numbers::sqrt2 / 2))) +
              x * std::exp(-0.5f * x * x) * 0.3989422804014327f;  // 1 / sqrt(2 pi)
-    case Act::relu: return x > 0 ? 1.0f : 0.0f;
-    case Act::relu2: return x > 0 ? 2 * x : 0.0f;
-    case Act::sigmoid: { float s = sigmoid(x); return s * (1.0f - s); }
-    case Act::tanh: { float t = std::tanh(x); return 1.0f - t * t; }
-    case Act::softplus: return x > 20.0f ? 1.0f : sigmoid(x);
-    case Act::count: break;
+    case Act::relu:
+      return x > 0 ? 1.0f : 0.0f;
+    case Act::relu2:
+      return x > 0 ? 2 * x : 0.0f;
+    case Act::sigmoid: {
+      float s = sigmoid(x);
+      return s * (1.0f - s);
+    }
+    case Act::tanh: {
+      float t = std::tanh(x);
+      return 1.0f - t * t;
+    }
+    case Act::softplus:
+      return x > 20.0f ? 1.0f : sigmoid(x);
+    case Act::count:
+      break;
   }
   return 1;
 }

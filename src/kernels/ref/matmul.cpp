@@ -43,7 +43,8 @@ void matmul_fast(const Weight& w, const Int8Rows& x, int64_t begin, int64_t end,
   std::vector<float> scale(static_cast<size_t>(groups)), minimum(static_cast<size_t>(groups));
   for (int64_t r = begin; r < end; ++r) {
     for (int64_t b = 0; b < w.cols / f.block; ++b)
-      f.codes(w.row(r) + b * f.bytes, code.data() + b * f.block, scale.data() + b * per_block, minimum.data() + b * per_block);
+      f.codes(w.row(r) + b * f.bytes, code.data() + b * f.block, scale.data() + b * per_block,
+              minimum.data() + b * per_block);
     for (int64_t t = 0; t < x.rows; ++t) {
       const int8_t* xc = x.code + t * x.cols;
       Lanes acc, low;
@@ -51,7 +52,8 @@ void matmul_fast(const Weight& w, const Int8Rows& x, int64_t begin, int64_t end,
         int sum = 0;
         for (int64_t i = k; i < k + 4; ++i) sum += code[static_cast<size_t>(i)] * xc[i];
         float& lane = acc.lane[k / 4 % 8];
-        lane = std::fma(static_cast<float>(sum), scale[static_cast<size_t>(k / f.group)] * x.scale[t * (x.cols / 32) + k / 32], lane);
+        lane = std::fma(static_cast<float>(sum),
+                        scale[static_cast<size_t>(k / f.group)] * x.scale[t * (x.cols / 32) + k / 32], lane);
       }
       if (f.has_minimum)
         for (int64_t g = 0; g < groups; ++g) {
@@ -75,7 +77,8 @@ void matmul_dx(const Weight& w, const float* dy, int64_t, int64_t begin, int64_t
   }
 }
 
-void matmul_dw(const float* x, const float* dy, int64_t n, int64_t rows, int64_t cols, int64_t begin, int64_t end, float* dw) {
+void matmul_dw(const float* x, const float* dy, int64_t n, int64_t rows, int64_t cols, int64_t begin, int64_t end,
+               float* dw) {
   for (int64_t r = begin; r < end; ++r)
     for (int64_t t = 0; t < n; ++t) {
       float d = dy[t * rows + r];

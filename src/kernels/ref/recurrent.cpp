@@ -26,7 +26,8 @@ void scan(const ScanTask& s) {
 }
 
 // Backwards through h_t = a_t h_{t-1} + delta_t B_t x_t with a_t = exp(delta_t A); g carries dL/dh_t.
-void scan_back(const ScanTask& s, const float* dy, float* dx, float* ddelta, float* dA, float* dD, float* dB, float* dC) {
+void scan_back(const ScanTask& s, const float* dy, float* dx, float* ddelta, float* dA, float* dD, float* dB,
+               float* dC) {
   const int64_t N = s.states;
   std::vector<float> g(static_cast<size_t>(N));
   for (int64_t c = s.begin; c < s.end; ++c) {

@@ -9,11 +9,13 @@ void matmul_exact(const Weight& w, const float* x, int64_t n, int64_t begin, int
 void matmul_fast(const Weight& w, const Int8Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride);
 void to_int8(const float* x, int64_t begin, int64_t end, const Int8Rows& out);
 void matmul_dx(const Weight& w, const float* dy, int64_t n, int64_t begin, int64_t end, float* dx);
-void matmul_dw(const float* x, const float* dy, int64_t n, int64_t rows, int64_t cols, int64_t begin, int64_t end, float* dw);
+void matmul_dw(const float* x, const float* dy, int64_t n, int64_t rows, int64_t cols, int64_t begin, int64_t end,
+               float* dw);
 
 float dot_row(const float* a, const float* b, int64_t n);
 float rms_norm(const float* x, const float* w, float offset, float eps, int64_t n, float* y);
-void rms_norm_back(const float* x, const float* w, float offset, float factor, const float* dy, int64_t n, float* dx, float* dw);
+void rms_norm_back(const float* x, const float* w, float offset, float factor, const float* dy, int64_t n, float* dx,
+                   float* dw);
 void act(Act kind, const float* x, int64_t n, float* y);
 void act_back(Act kind, const float* x, const float* dy, int64_t n, float* dx);
 void gated(Act kind, const float* gate, const float* up, int64_t n, float* y);
@@ -26,12 +28,14 @@ void rope(const float* x, const float* cos, const float* sin, int64_t dim, int64
 void rope_back(const float* dy, const float* cos, const float* sin, int64_t dim, int64_t rotary, float* dx);
 
 void attend(const AttendTask& task);
-void attend_back(const AttendTask& task, const float* dout, float* dquery, float* dk, int64_t dk_stride, float* dv, int64_t dv_stride);
+void attend_back(const AttendTask& task, const float* dout, float* dquery, float* dk, int64_t dk_stride, float* dv,
+                 int64_t dv_stride);
 void kv_encode(KvType type, const float* x, int64_t dim, std::byte* out);
 void kv_decode(KvType type, const std::byte* in, int64_t dim, float* out);
 
 void scan(const ScanTask& task);
-void scan_back(const ScanTask& task, const float* dy, float* dx, float* ddelta, float* dA, float* dD, float* dB, float* dC);
+void scan_back(const ScanTask& task, const float* dy, float* dx, float* ddelta, float* dA, float* dD, float* dB,
+               float* dC);
 void conv(const ConvTask& task);
 void conv_back(const ConvTask& task, const float* dy, float* dx, float* dw, float* dbias);
 
