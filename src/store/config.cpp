@@ -32,7 +32,7 @@ constexpr Range ranges[] = {
     {"num_hidden_layers", 1, 1 << 12}, {"num_attention_heads", 1, 1 << 14}, {"num_key_value_heads", 1, 1 << 14},
     {"head_dim", 1, 1 << 16},          {"sliding_window", 1, 1ll << 40},    {"max_position_embeddings", 1, 1ll << 40},
     {"num_local_experts", 1, 1 << 14}, {"num_experts_per_tok", 1, 1 << 14}, {"state_size", 1, 1 << 16},
-    {"conv_kernel", 1, 1 << 10},       {"time_step_rank", 1, 1 << 20},
+    {"conv_kernel", 1, 1 << 10},       {"time_step_rank", 1, 1 << 20},    {"no_rope_layer_interval", 1, 1 << 12},
 };
 constexpr std::string_view positive_reals[] = {"rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps",
                                                "query_pre_attn_scalar"};

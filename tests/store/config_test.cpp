@@ -119,6 +119,7 @@ TEST(Config, RefusesWhatCannotBe) {
       R"({"model_type": "llama", "rms_norm_eps": -1})",
       R"({"model_type": "llama", "num_hidden_layers": 1, "layer_types": ["sliding_attention"]})",
       R"({"text_config": 5, "model_type": "gemma3"})",
+      R"({"model_type": "smollm3", "no_rope_layer_interval": 0})",
   };
   for (const char* text : bad) {
     try {
