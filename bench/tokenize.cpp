@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "text/splitter.h"
+#include "engine/checkpoint.h"
 #include "text/tokenizer.h"
 #include "text/unicode.h"
 
@@ -42,9 +43,9 @@ void rung(const std::string& name, size_t bytes, const std::function<void()>& wo
 }
 
 void measure(const std::string& text, const std::string& path) {
-  auto tokenizer = Tokenizer::open(path);
+  auto tokenizer = open_tokenizer(path);
   fmt::print("\n{} ({}, {} tokens)\n", path, tokenizer->kind(), tokenizer->size());
-  fmt::print("{:<52} {:8.1f} ms\n", "open", 1e3 * best_seconds([&] { Tokenizer::open(path); }));
+  fmt::print("{:<52} {:8.1f} ms\n", "open", 1e3 * best_seconds([&] { open_tokenizer(path); }));
   std::vector<int32_t> ids;
   rung("encode", text.size(), [&] { ids = tokenizer->encode(text, false); });
   rung("encode, special tokens parsed", text.size(), [&] { tokenizer->encode(text, true); });
