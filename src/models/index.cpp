@@ -14,6 +14,8 @@ constexpr Architecture known[] = {
     {"qwen2", "Qwen", build_qwen2, "Qwen 1.5, 2, 2.5; biases on q, k, v; windows by layer"},
     {"mixtral", "Mixtral", build_mixtral, "Mixtral 8x7B, 8x22B"},
     {"qwen3", "Qwen", build_qwen3, "Qwen 3, dense; norms on the heads of q and k"},
+    {"qwen2_moe", "Qwen", build_qwen2_moe, "Qwen 1.5 and 2 MoE; a shared expert with a gate"},
+    {"qwen3_moe", "Qwen", build_qwen3_moe, "Qwen 3 MoE"},
     {"smollm3", "SmolLM", build_smollm3, "SmolLM 3; every fourth layer without positions"},
     {"granite", "Granite", build_granite, "Granite 3, dense; four multipliers"},
     {"olmo2", "OLMo", build_olmo2, "OLMo 2; norms after the sublayers"},

@@ -62,6 +62,23 @@ Tensor scale(Ctx& c, Tensor x, float factor) {
   return y;
 }
 
+Tensor scale_rows(Ctx& c, Tensor x, Tensor factors) {
+  assert(factors.numel() == x.rows());
+  const int64_t width = x.cols();
+  Tensor y = c.make(x.shape);
+  each_row(c, x.rows(), width, [&](int64_t t) { c.kernels.scale(x.row(t), factors.f32()[t], width, y.row(t)); });
+  if (c.tape)
+    c.tape->record([c, x, factors, y, width] {
+      const float* dy = c.tape->grad(y);
+      float *dx = c.tape->grad(x), *df = c.tape->grad(factors);
+      for (int64_t t = 0; t < x.rows(); ++t) {
+        for (int64_t i = 0; i < width; ++i) dx[t * width + i] += factors.f32()[t] * dy[t * width + i];
+        df[t] += c.kernels.dot(x.row(t), dy + t * width, width);
+      }
+    });
+  return y;
+}
+
 Tensor act(Ctx& c, Act kind, Tensor x) {
   Tensor y = c.make(x.shape);
   each_row(c, x.rows(), x.cols(), [&](int64_t t) { c.kernels.act(kind, x.row(t), x.cols(), y.row(t)); });

@@ -20,6 +20,7 @@ Tensor columns(Ctx&, Tensor x, int64_t begin, int64_t n);               // [T, D
 Tensor rms_norm(Ctx&, Tensor x, Tensor w, float eps, float offset = 0);  // over the last axis; [saves] 1/rms per row
 Tensor add(Ctx&, Tensor a, Tensor b);
 Tensor scale(Ctx&, Tensor x, float factor);
+Tensor scale_rows(Ctx&, Tensor x, Tensor factors);                       // [T, D] times [T, 1]
 Tensor act(Ctx&, Act kind, Tensor x);
 Tensor gated(Ctx&, Act kind, Tensor gate, Tensor up);  // act(gate) * up
 Tensor softmax(Ctx&, Tensor x);                        // over the last axis

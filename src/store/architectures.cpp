@@ -42,6 +42,17 @@ constexpr Rule gguf_mixtral[] = {
     {"model.layers.{}.block_sparse_moe.experts.{}.w3.weight", "blk.{}.ffn_up.{}.weight"},
 };
 
+constexpr Rule gguf_qwen_moe[] = {
+    {"model.layers.{}.mlp.gate.weight", "blk.{}.ffn_gate_inp.weight"},
+    {"model.layers.{}.mlp.experts.{}.gate_proj.weight", "blk.{}.ffn_gate_exps.weight", expert},
+    {"model.layers.{}.mlp.experts.{}.up_proj.weight", "blk.{}.ffn_up_exps.weight", expert},
+    {"model.layers.{}.mlp.experts.{}.down_proj.weight", "blk.{}.ffn_down_exps.weight", expert},
+    {"model.layers.{}.mlp.shared_expert.gate_proj.weight", "blk.{}.ffn_gate_shexp.weight"},
+    {"model.layers.{}.mlp.shared_expert.up_proj.weight", "blk.{}.ffn_up_shexp.weight"},
+    {"model.layers.{}.mlp.shared_expert.down_proj.weight", "blk.{}.ffn_down_shexp.weight"},
+    {"model.layers.{}.mlp.shared_expert_gate.weight", "blk.{}.ffn_gate_inp_shexp.weight"},
+};
+
 // Norms after the sublayers (OLMo 2) or on both sides (Gemma 2 and 3).
 constexpr Rule gguf_norms_after[] = {
     {"model.layers.{}.post_attention_layernorm.{}", "blk.{}.post_attention_norm.{}"},
@@ -96,6 +107,8 @@ const std::vector<Row>& rows() {
       {Layout::gguf, "llama", gguf_llama, {}},
       {Layout::gguf, "mistral", gguf_llama, {}},
       {Layout::gguf, "mixtral", gguf_mixtral, {}},
+      {Layout::gguf, "qwen2_moe", gguf_qwen_moe, {}},
+      {Layout::gguf, "qwen3_moe", gguf_qwen_moe, {}},
       {Layout::gguf, "granite", gguf_llama, {}},
       {Layout::gguf, "olmo2", gguf_norms_after, {}},
       {Layout::gguf, "gemma2", gguf_norms_after, {}},

@@ -28,11 +28,25 @@ struct Range {
   int64_t least, most;
 };
 constexpr Range ranges[] = {
-    {"vocab_size", 1, 1 << 24},        {"hidden_size", 1, 1 << 20},         {"intermediate_size", 1, 1 << 22},
-    {"num_hidden_layers", 1, 1 << 12}, {"num_attention_heads", 1, 1 << 14}, {"num_key_value_heads", 1, 1 << 14},
-    {"head_dim", 1, 1 << 16},          {"sliding_window", 1, 1ll << 40},    {"max_position_embeddings", 1, 1ll << 40},
-    {"num_local_experts", 1, 1 << 14}, {"num_experts_per_tok", 1, 1 << 14}, {"state_size", 1, 1 << 16},
-    {"conv_kernel", 1, 1 << 10},       {"time_step_rank", 1, 1 << 20},    {"no_rope_layer_interval", 1, 1 << 12},
+    {"vocab_size", 1, 1 << 24},
+    {"hidden_size", 1, 1 << 20},
+    {"intermediate_size", 1, 1 << 22},
+    {"num_hidden_layers", 1, 1 << 12},
+    {"num_attention_heads", 1, 1 << 14},
+    {"num_key_value_heads", 1, 1 << 14},
+    {"head_dim", 1, 1 << 16},
+    {"sliding_window", 1, 1ll << 40},
+    {"max_position_embeddings", 1, 1ll << 40},
+    {"num_local_experts", 1, 1 << 14},
+    {"num_experts_per_tok", 1, 1 << 14},
+    {"state_size", 1, 1 << 16},
+    {"conv_kernel", 1, 1 << 10},
+    {"time_step_rank", 1, 1 << 20},
+    {"no_rope_layer_interval", 1, 1 << 12},
+    {"decoder_sparse_step", 1, 1 << 12},
+    {"moe_intermediate_size", 1, 1 << 22},
+    {"shared_expert_intermediate_size", 1, 1 << 22},
+    {"num_experts", 1, 1 << 14},
 };
 constexpr std::string_view positive_reals[] = {"rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps",
                                                "query_pre_attn_scalar"};

@@ -31,6 +31,8 @@ constexpr Row rows[] = {
     {"embedding_scale", "embedding_multiplier", false},
     {"residual_scale", "residual_multiplier", false},
     {"logit_scale", "logits_scaling", false},
+    {"expert_feed_forward_length", "moe_intermediate_size", true},
+    {"expert_shared_feed_forward_length", "shared_expert_intermediate_size", true},
     {"expert_count", "num_local_experts", true},
     {"expert_used_count", "num_experts_per_tok", true},
     {"ssm.conv_kernel", "conv_kernel", true},
@@ -53,7 +55,7 @@ constexpr Row rope_rows[] = {
 struct Name {
   std::string_view gguf, model_type;
 };
-constexpr Name names[] = {{"gemma3", "gemma3_text"}};
+constexpr Name names[] = {{"gemma3", "gemma3_text"}, {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"}};
 
 std::string model_type_of(const Gguf& g) {
   const std::string_view name = g.architecture();
@@ -140,6 +142,7 @@ Config config_of_gguf(const Gguf& g) {
   if (!keys.contains("sliding_window")) keys["sliding_window"] = nullptr;
   const int64_t heads = one(keys, "num_attention_heads"), width = one(keys, "hidden_size");
   if (!keys.contains("head_dim") && heads > 0) keys["head_dim"] = width / heads;
+  if (keys["model_type"] == "qwen3_moe") keys["norm_topk_prob"] = true;  // known by architecture
   // Attention's scale is not in the file: 1 / sqrt(head size), except in the 27B models, known by their layers.
   const int64_t largest = keys["model_type"] == "gemma2" ? 46 : keys["model_type"] == "gemma3_text" ? 62 : 0;
   if (largest && keys.contains("head_dim"))

@@ -51,6 +51,11 @@ TEST_P(Gradient, AddAndScale) {
   check_gradients([&](Ctx& c) { return add(c, a, scale(c, add(c, b, a), -1.7f)); }, {a, b}, {}, random);
 }
 
+TEST_P(Gradient, ScaleRows) {
+  Buffer x = random_buffer(random, {T, D}), factors = random_buffer(random, {T, 1});
+  check_gradients([&](Ctx& c) { return scale_rows(c, x, factors); }, {x, factors}, {}, random);
+}
+
 TEST_P(Gradient, Activations) {
   Buffer x = random_buffer(random, {T, D}, 2), up = random_buffer(random, {T, D});
   for (int64_t i = 0; i < x.view().numel(); ++i)  // relu has a corner at zero: step away from it
