@@ -27,8 +27,8 @@ TrunkShape::TrunkShape(const Config& c, std::string_view eps_key)
       eps(static_cast<float>(c.real(eps_key))),
       tied(c.flag("tie_word_embeddings")) {}
 
-TransformerShape::TransformerShape(const Config& c, const Scope& scope)
-    : TrunkShape(c, "rms_norm_eps"),
+TransformerShape::TransformerShape(const Config& c, const Scope& scope, std::string_view eps_key)
+    : TrunkShape(c, eps_key),
       hidden(c.integer("intermediate_size")),
       max_positions(c.integer("max_position_embeddings")),
       heads(static_cast<int>(c.integer("num_attention_heads"))),

@@ -50,7 +50,7 @@ struct TransformerShape : TrunkShape {
   std::vector<int64_t> rotates;                    ///< per layer: 0 where a layer has no positions; empty: all have
   std::map<std::string, Rope, std::less<>> ropes;  ///< per kind
 
-  TransformerShape(const Config& config, const Scope& scope);
+  TransformerShape(const Config& config, const Scope& scope, std::string_view eps_key = "rms_norm_eps");
   /// Attention of one layer: a window where the layer slides.
   Attention::Shape attention(int layer) const;
   Positions positions(Ctx& c, const Step& step) const;

@@ -1,4 +1,7 @@
-// Granite 3 (IBM 2024): Llama's block with fixed multipliers on embeddings, scores, sublayers and logits.
+// Granite 3 (IBM 2024): Llama's block with fixed multipliers on embeddings, scores, sublayers and logits. HyperCLOVA X
+// SEED (NAVER 2025): the same, logits multiplied where Granite divides, and perhaps a norm after each sublayer.
+#include <optional>
+
 #include "models/decoder.h"
 #include "models/models.h"
 
@@ -7,6 +10,7 @@ namespace {
 
 struct GraniteShape : TransformerShape {
   float sublayer_scale;
+  bool norms_after = false;
   GraniteShape(const Config& config, const Scope& scope)
       : TransformerShape(config, scope), sublayer_scale(static_cast<float>(config.real("residual_multiplier", 1.0))) {
     embedding_scale = static_cast<float>(config.real("embedding_multiplier", 1.0));
@@ -15,8 +19,16 @@ struct GraniteShape : TransformerShape {
   }
 };
 
+struct HyperClovaShape : GraniteShape {
+  HyperClovaShape(const Config& config, const Scope& scope) : GraniteShape(config, scope) {
+    logit_scale = static_cast<float>(config.real("logits_scaling", 1.0));
+    norms_after = config.flag("use_post_norm", false);
+  }
+};
+
 struct Block {
   RmsNorm norm1, norm2;
+  std::optional<RmsNorm> norm1_after, norm2_after;
   Attention attn;
   Mlp mlp;
   float sublayer_scale;
@@ -26,11 +38,18 @@ struct Block {
         norm2(scope / "post_attention_layernorm", m.width, m.eps),
         attn(scope / "self_attn", m.attention(layer)),
         mlp(scope / "mlp", m.width, m.hidden, m.act, config.flag("mlp_bias", false)),
-        sublayer_scale(m.sublayer_scale) {}
+        sublayer_scale(m.sublayer_scale) {
+    if (!m.norms_after) return;
+    norm1_after.emplace(scope / "post_norm1", m.width, m.eps);
+    norm2_after.emplace(scope / "post_norm2", m.width, m.eps);
+  }
 
+  Tensor weighed(Ctx& c, const std::optional<RmsNorm>& norm, Tensor y) const {
+    return scale(c, norm ? (*norm)(c, y) : y, sublayer_scale);
+  }
   Tensor operator()(Ctx& c, Tensor x, const Positions& positions, const Step& step, int layer) const {
-    x = add(c, x, scale(c, attn(c, norm1(c, x), positions.of(layer), step, layer), sublayer_scale));  // [T, D]
-    return add(c, x, scale(c, mlp(c, norm2(c, x)), sublayer_scale));                                  // [T, D]
+    x = add(c, x, weighed(c, norm1_after, attn(c, norm1(c, x), positions.of(layer), step, layer)));  // [T, D]
+    return add(c, x, weighed(c, norm2_after, mlp(c, norm2(c, x))));                                  // [T, D]
   }
   StateSpec state() const { return attn.state(); }
 };
@@ -39,6 +58,9 @@ struct Block {
 
 std::unique_ptr<Model> build_granite(const Config& config, const Scope& scope) {
   return std::make_unique<Decoder<GraniteShape, Block>>(config, scope);
+}
+std::unique_ptr<Model> build_hyperclovax(const Config& config, const Scope& scope) {
+  return std::make_unique<Decoder<HyperClovaShape, Block>>(config, scope);
 }
 
 }  // namespace madang

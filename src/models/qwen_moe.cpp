@@ -19,8 +19,7 @@ struct QwenMoeShape : TransformerShape {
       : TransformerShape(config, scope),
         moe{.width = width,
             .hidden = config.integer("moe_intermediate_size"),
-            .experts =
-                static_cast<int>(config.integer(config.has("num_local_experts") ? "num_local_experts" : "num_experts")),
+            .experts = static_cast<int>(config.integer("num_local_experts")),
             .chosen = static_cast<int>(config.integer("num_experts_per_tok")),
             .renormalize = config.flag("norm_topk_prob"),
             .act = act,

@@ -95,6 +95,19 @@ constexpr Rule hf_gemma3[] = {
     {"model.{...}", "model.language_model.{...}"},
 };
 
+// EXAONE 3 keeps GPT-2's manner of names.
+constexpr Rule hf_exaone[] = {
+    {"model.embed_tokens.weight", "transformer.wte.weight"},
+    {"model.norm.weight", "transformer.ln_f.weight"},
+    {"model.layers.{}.input_layernorm.weight", "transformer.h.{}.ln_1.weight"},
+    {"model.layers.{}.post_attention_layernorm.weight", "transformer.h.{}.ln_2.weight"},
+    {"model.layers.{}.self_attn.o_proj.weight", "transformer.h.{}.attn.attention.out_proj.weight"},
+    {"model.layers.{}.self_attn.{}.weight", "transformer.h.{}.attn.attention.{}.weight"},
+    {"model.layers.{}.mlp.gate_proj.weight", "transformer.h.{}.mlp.c_fc_0.weight"},
+    {"model.layers.{}.mlp.up_proj.weight", "transformer.h.{}.mlp.c_fc_1.weight"},
+    {"model.layers.{}.mlp.down_proj.weight", "transformer.h.{}.mlp.c_proj.weight"},
+};
+
 struct Row {
   Layout layout;
   std::string_view architecture;
@@ -111,6 +124,8 @@ const std::vector<Row>& rows() {
       {Layout::gguf, "qwen3_moe", gguf_qwen_moe, {}},
       {Layout::gguf, "granite", gguf_llama, {}},
       {Layout::gguf, "olmo2", gguf_norms_after, {}},
+      {Layout::gguf, "exaone4", gguf_norms_after, {}},
+      {Layout::hugging_face, "exaone", hf_exaone, {"transformer.rotary.inv_freq"}},
       {Layout::gguf, "gemma2", gguf_norms_after, {}},
       {Layout::gguf, "gemma3_text", gguf_norms_after, {}},
       {Layout::gguf, "mamba", gguf_mamba, {}},

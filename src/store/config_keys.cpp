@@ -15,11 +15,18 @@ struct Renamed {
   const char* key;
 };
 constexpr Renamed renamed[] = {
-    {"torch_dtype", "dtype"},          {"rotary_pct", "partial_rotary_factor"},
-    {"n_embd", "hidden_size"},         {"n_layer", "num_hidden_layers"},
-    {"n_head", "num_attention_heads"}, {"n_positions", "max_position_embeddings"},
-    {"d_model", "hidden_size"},        {"num_experts", "num_local_experts"},
-    {"n_inner", "intermediate_size"},  {"rope_local_theta", "rope_local_base_freq"},
+    {"torch_dtype", "dtype"},
+    {"rotary_pct", "partial_rotary_factor"},
+    {"n_embd", "hidden_size"},
+    {"n_layer", "num_hidden_layers"},
+    {"n_head", "num_attention_heads"},
+    {"n_positions", "max_position_embeddings"},
+    {"d_model", "hidden_size"},
+    {"num_experts", "num_local_experts"},
+    {"n_inner", "intermediate_size"},
+    {"rope_local_theta", "rope_local_base_freq"},
+    {"num_layers", "num_hidden_layers"},
+    {"activation_function", "hidden_act"},
 };
 
 [[noreturn]] void refuse(std::string_view key, const std::string& where, std::string expected, const Json& found) {
