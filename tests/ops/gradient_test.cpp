@@ -139,8 +139,10 @@ TEST_P(Gradient, Experts) {
   const int experts = 4, k = 2;
   Buffer logits = random_buffer(random, {T, experts}), x = random_buffer(random, {T, D}),
          w = random_buffer(random, {experts * D, D}, 0.5f);
-  for (int64_t t = 0; t < T; ++t)  // well apart, so that a nudge never changes the choice
-    for (int e = 0; e < experts; ++e) logits.f32()[t * experts + e] += 2.0f * static_cast<float>((e + t) % experts);
+  for (int64_t t = 0; t < T; ++t)  // at least 1.2 apart, so that a nudge never changes the choice
+    for (int e = 0; e < experts; ++e)
+      logits.f32()[t * experts + e] =
+          static_cast<float>(0.8 * random.uniform() + 2.0 * static_cast<double>((e + t) % experts));
   for (bool renormalize : {false, true})
     check_gradients(
         [&](Ctx& c) {

@@ -152,8 +152,8 @@ TEST_P(FullTraining, FollowsPyTorch) {
 
 INSTANTIATE_TEST_SUITE_P(Models, FullTraining,
                          testing::Values("llama2-gqa", "mixtral", "mamba", "gemma3-text", "qwen2"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const testing::TestParamInfo<std::string>& which) {
+                           std::string name = which.param;
                            std::erase(name, '-');
                            return name;
                          });
