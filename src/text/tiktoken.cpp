@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "text/base64.h"
 #include "text/tokenizer_parts.h"
 
 namespace madang {
@@ -71,25 +72,6 @@ const Known known[] = {
     {128000, "llama3", llama3, llama3_special},  {200000, "llama4", o200k, llama4_special},
     {151643, "qwen", qwen, qwen_special, "NFC"},
 };
-
-std::string decode_base64(std::string_view text, const std::string& place) {
-  std::string out;
-  uint32_t bits = 0;
-  int have = 0;
-  while (text.ends_with('=')) text.remove_suffix(1);
-  for (char c : text) {
-    int v = c >= 'A' && c <= 'Z'   ? c - 'A'
-            : c >= 'a' && c <= 'z' ? c - 'a' + 26
-            : c >= '0' && c <= '9' ? c - '0' + 52
-            : c == '+'             ? 62
-            : c == '/'             ? 63
-                                   : -1;
-    if (v < 0) throw Error(Kind::format, say("not base64")).at(place).found(std::string(text.substr(0, 80)));
-    bits = bits << 6 | static_cast<uint32_t>(v);
-    if ((have += 6) >= 8) out += static_cast<char>(bits >> (have -= 8) & 0xFF);
-  }
-  return out;
-}
 
 // Fills tokens, spellings and decoder; gives the number of ranks.
 size_t read_ranks(std::string_view text, const std::string& where, TokenizerParts& parts) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "text/base64.h"
 #include "text/unicode.h"
 
 namespace madang {
@@ -25,24 +26,6 @@ std::vector<Json> flat(const Json& settings, const char* member) {
   return out;
 }
 
-std::string decode_base64(std::string_view text) {
-  std::string out;
-  uint32_t bits = 0;
-  int have = 0;
-  for (char c : text) {
-    int v = c >= 'A' && c <= 'Z'   ? c - 'A'
-            : c >= 'a' && c <= 'z' ? c - 'a' + 26
-            : c >= '0' && c <= '9' ? c - '0' + 52
-            : c == '+'             ? 62
-            : c == '/'             ? 63
-                                   : -1;
-    if (v < 0) continue;
-    bits = bits << 6 | static_cast<uint32_t>(v);
-    if ((have += 6) >= 8) out += static_cast<char>(bits >> (have -= 8) & 0xFF);
-  }
-  return out;
-}
-
 NormalizeStep normalizer_of(const Json& s, const std::string& where) {
   std::string type = s.at("type");
   if (type == "NFC" || type == "NFD" || type == "NFKC" || type == "NFKD")
@@ -56,7 +39,7 @@ NormalizeStep normalizer_of(const Json& s, const std::string& where) {
   if (type == "Precompiled") {
     const Json& map = s.at("precompiled_charsmap");
     if (map.is_null() || map.get<std::string>().empty()) return [](std::string text) { return text; };
-    return precompiled_by_graphemes(decode_base64(map.get<std::string>()), where);
+    return precompiled_by_graphemes(decode_base64(map.get<std::string>(), where), where);
   }
   if (type == "BertNormalizer") {
     bool lower = s.value("lowercase", true);

@@ -1,0 +1,31 @@
+// Base64 (RFC 4648, section 4) as vocabularies write bytes: padding may be left out; any other character is refused.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace madang {
+
+/// Throws Kind::format at `place`.
+inline std::string decode_base64(std::string_view text, const std::string& place) {
+  std::string out;
+  uint32_t bits = 0;
+  int have = 0;
+  while (text.ends_with('=')) text.remove_suffix(1);
+  for (char c : text) {
+    int v = c >= 'A' && c <= 'Z'   ? c - 'A'
+            : c >= 'a' && c <= 'z' ? c - 'a' + 26
+            : c >= '0' && c <= '9' ? c - '0' + 52
+            : c == '+'             ? 62
+            : c == '/'             ? 63
+                                   : -1;
+    if (v < 0) throw Error(Kind::format, say("not base64")).at(place).found(std::string(text.substr(0, 80)));
+    bits = bits << 6 | static_cast<uint32_t>(v);
+    if ((have += 6) >= 8) out += static_cast<char>(bits >> (have -= 8) & 0xFF);
+  }
+  return out;
+}
+
+}  // namespace madang
