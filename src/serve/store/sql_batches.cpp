@@ -1,0 +1,107 @@
+// Batches and the progress of their lines.
+#include <algorithm>
+
+#include "serve/store/sql_files.h"
+#include "serve/store/sql_store.h"
+
+namespace madang {
+namespace {
+
+#define BATCH_COLUMNS "id, client, created, unfinished, facts"
+
+StoredBatch batch_of(const Row& row) {
+  return {text_at(row, 0), text_at(row, 1), number_at(row, 2), number_at(row, 3) != 0, json_at(row, 4)};
+}
+
+std::vector<StoredBatch> batches_of(const std::vector<Row>& rows) {
+  std::vector<StoredBatch> out;
+  for (const Row& row : rows) out.push_back(batch_of(row));
+  return out;
+}
+
+void save(Statements& s, const StoredBatch& b) {
+  s.run("INSERT INTO batches (" BATCH_COLUMNS
+        ") VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET"
+        " unfinished = excluded.unfinished, facts = excluded.facts",
+        {b.id, b.client, b.created, int64_t{b.unfinished}, b.facts.dump()});
+}
+
+/// The lines of one kind as a file; false if there are none. A few rows at a time: the file may be larger than memory.
+bool gather(Statements& s, const StoredBatch& batch, bool failed, const StoredFile& file) {
+  std::optional<FileWriter> writer;
+  for (int64_t next = 0;;) {
+    const auto rows = s.run(
+        "SELECT line, text FROM batch_lines WHERE batch = $1 AND failed = $2 AND line >= $3 ORDER BY line LIMIT 100",
+        {batch.id, int64_t{failed}, next});
+    if (rows.empty()) break;
+    if (!writer) writer.emplace(s, batch.client, file);
+    for (const Row& row : rows) writer->write(text_at(row, 1) + "\n");
+    next = number_at(rows.back(), 0) + 1;
+  }
+  if (writer) writer->finish();
+  return writer.has_value();
+}
+
+}  // namespace
+
+void SqlStore::put(const StoredBatch& batch) {
+  database_->write([&](Statements& s) { save(s, batch); });
+}
+
+std::optional<StoredBatch> SqlStore::batch(const std::string& client, const std::string& id) {
+  if (!plausible_id(id)) return {};
+  const auto rows = read("SELECT " BATCH_COLUMNS " FROM batches WHERE id = $1 AND client = $2", {id, client});
+  if (rows.empty()) return {};
+  return batch_of(rows[0]);
+}
+
+Listed<StoredBatch> SqlStore::batches(const std::string& client, const Window& window) {
+  if (!window.after.empty() && !plausible_id(window.after)) return {};
+  const auto rows = read(
+      window.ascending ? "SELECT " BATCH_COLUMNS
+                         " FROM batches WHERE client = $1 AND ($2 = '' OR (created, id) > (SELECT b.created, b.id"
+                         " FROM batches b WHERE b.id = $2 AND b.client = $1)) ORDER BY created, id LIMIT $3"
+                       : "SELECT " BATCH_COLUMNS
+                         " FROM batches WHERE client = $1 AND ($2 = '' OR (created, id) < (SELECT b.created, b.id"
+                         " FROM batches b WHERE b.id = $2 AND b.client = $1)) ORDER BY created DESC, id DESC LIMIT $3",
+      {client, window.after, window.limit + 1});
+  return cut(batches_of(rows), window.limit);
+}
+
+std::vector<StoredBatch> SqlStore::unfinished_batches() {
+  return batches_of(read("SELECT " BATCH_COLUMNS " FROM batches WHERE unfinished = 1 ORDER BY created, id", {}));
+}
+
+void SqlStore::put(const std::string& batch, const LineResult& result) {
+  write(
+      "INSERT INTO batch_lines (batch, line, failed, text) VALUES ($1, $2, $3, $4)"
+      " ON CONFLICT (batch, line) DO NOTHING",
+      {batch, result.line, int64_t{result.failed}, result.text});
+}
+
+std::vector<int64_t> SqlStore::lines_done(const std::string& batch) {
+  std::vector<int64_t> out;
+  for (const Row& row : read("SELECT line FROM batch_lines WHERE batch = $1 ORDER BY line", {batch}))
+    out.push_back(number_at(row, 0));
+  return out;
+}
+
+LineCounts SqlStore::counts(const std::string& batch) {
+  LineCounts out;
+  for (const Row& row :
+       read("SELECT failed, COUNT(*) FROM batch_lines WHERE batch = $1 GROUP BY failed ORDER BY failed", {batch}))
+    (number_at(row, 0) ? out.failed : out.completed) = number_at(row, 1);
+  return out;
+}
+
+StoredBatch SqlStore::finish(StoredBatch batch, StoredFile output, StoredFile errors) {
+  database_->write([&](Statements& s) {
+    batch.unfinished = false;
+    if (gather(s, batch, false, output)) batch.facts["output_file_id"] = output.id;
+    if (gather(s, batch, true, errors)) batch.facts["error_file_id"] = errors.id;
+    save(s, batch);
+  });
+  return batch;
+}
+
+}  // namespace madang
