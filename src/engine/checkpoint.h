@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "engine/pooling.h"
 #include "models/model.h"
 #include "store/gguf.h"
 #include "text/chat_template.h"
@@ -44,6 +45,8 @@ class Checkpoint {
   const std::string& bos_token() const { return bos_token_; }
   const std::string& eos_token() const { return eos_token_; }
   const GenerationDefaults& defaults() const { return defaults_; }
+  /// How hidden states become one vector, if the model's files say. Throws Kind::unsupported if it is not built.
+  std::optional<Pooling> pooling() const { return read_pooling(*source_); }
   const std::string& licence() const { return licence_; }  ///< as the file states it, or empty
   int64_t max_positions() const;                           ///< the context the model was made for; 0: without bound
 

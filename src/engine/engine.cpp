@@ -13,6 +13,15 @@ constexpr int64_t unbounded = std::numeric_limits<int32_t>::max();
 
 constexpr int most_choices = 128;
 
+// A sequence waits for another's computation of their common beginning if that spares it at least a page: less is
+// computed as soon as it is waited for.
+constexpr int64_t worth_waiting = kv_block;
+
+// Of their beginnings; at most all but the last token of `mine`, whose logits are wanted.
+int64_t common(std::span<const int32_t> other, std::span<const int32_t> mine) {
+  return std::ranges::mismatch(other, mine.first(mine.size() - 1)).in1 - other.begin();
+}
+
 int64_t in_pages(int64_t tokens) { return (tokens + kv_block - 1) / kv_block * kv_block; }
 
 // What a sequence of so many tokens holds at most, in whole pages; a window keeps its pages through a chunk.
@@ -101,6 +110,7 @@ void Engine::check(const Request& request) const {
   if (request.n < 1 || request.n > most_choices) refuse("n", fmt::format("1 to {}", most_choices), request.n);
   for (int64_t mark : request.marks)
     if (mark < 1 || mark > length) refuse("marks", fmt::format("1 to {}", length), mark);
+  StopFilter{request.stops};
   if (!request.stops.empty() && !tokenizer_) throw Error(Kind::usage, say("stop texts need a model with a tokenizer"));
 }
 
@@ -116,9 +126,12 @@ int64_t Engine::submit(Request request) {
                     .ends = std::move(request.ends),
                     .max_tokens = request.max_tokens,
                     .marks = {},
-                    .reuse = request.reuse && options_.cache_bytes > 0,
+                    .reuse = request.reuse && options_.cache_bytes > 0 && !request.pooling,
+                    .share = request.share,
+                    .pool = {},
                     .usage = {.prompt = 0}};
   sequence.usage.prompt = static_cast<int64_t>(sequence.tokens.size());
+  if (request.pooling) sequence.pool.emplace(*request.pooling);
   if (tokenizer_) sequence.stream.emplace(tokenizer_);
   if (sequence.reuse && !can_forget(specs_)) {
     // The last token of the prompt is computed by itself: the same prompt again then begins right before it.
@@ -136,20 +149,53 @@ Engine::Id Engine::add(int64_t request, int choice, int copies, Sequence sequenc
   const Id id = next_id_++;
   const auto known = static_cast<int64_t>(sequence.tokens.size());
   if (sequence.state.layers.empty())
-    scheduler_.add(id, known, std::min(known + 1, context_), sequence.marks);
+    scheduler_.add(id, known, std::min(known + 1, context_), sequence.share, sequence.marks);
   else
-    scheduler_.add_running(id, known, sequence.state.length, sequence.marks);
+    scheduler_.add_running(id, known, sequence.state.length, sequence.share, sequence.marks);
   sequences_.emplace(id, Slot{request, choice, copies, std::move(sequence)});
   return id;
 }
 
-int64_t Engine::begin(Id id) {
+std::optional<SequenceState> Engine::inherited(const Sequence& q) {
+  std::optional<SequenceState> best = cache_.find(q.tokens, context_);
+  for (const auto& [id, slot] : sequences_) {
+    const SequenceState& state = slot.sequence.state;
+    if (!slot.sequence.reuse || state.layers.empty()) continue;
+    const int64_t shared = std::min(common(slot.sequence.tokens, q.tokens), state.length);
+    if (shared > (best ? best->length : 0))
+      if (SequenceState copy = state.fork(); copy.truncate(shared)) best = std::move(copy);
+  }
+  return best;
+}
+
+Scheduler::Start Engine::leader(Id id, int64_t have) {
+  const Sequence& q = sequences_.at(id).sequence;
+  Scheduler::Start best{.until = have + worth_waiting - 1};
+  for (const auto& [other, slot] : sequences_) {
+    if (other == id || !slot.sequence.reuse || slot.sequence.state.layers.empty()) continue;
+    const int64_t shared = common(slot.sequence.tokens, q.tokens);
+    if (shared > best.until && shared > slot.sequence.state.length) best.behind = other, best.until = shared;
+  }
+  if (best.behind && !can_forget(specs_)) {  // such a state serves only where the common part ends
+    std::vector<int64_t>& marks = sequences_.at(best.behind).sequence.marks;
+    const auto place = std::ranges::lower_bound(marks, best.until);
+    if (place == marks.end() || *place != best.until) marks.insert(place, best.until);
+    scheduler_.cut(best.behind, best.until);
+  }
+  return best;
+}
+
+Scheduler::Start Engine::begin(Id id) {
   Sequence& q = sequences_.at(id).sequence;
   std::optional<SequenceState> found;
-  if (q.reuse) found = cache_.find(q.tokens, context_);
+  if (q.reuse) {
+    found = inherited(q);
+    if (const Scheduler::Start later = leader(id, found ? found->length : 0); later.behind) return later;
+    cache_.count(found ? found->length : 0);
+  }
   q.state = found ? std::move(*found) : SequenceState(specs_, options_.kv, context_);
   if (q.usage.answer == 0) q.usage.reused = q.state.length;
-  return q.state.length;
+  return {.computed = q.state.length};
 }
 
 void Engine::cancel(int64_t request) {
@@ -173,12 +219,23 @@ std::vector<Event> Engine::step() {
     for (Id id : waiting) fail(id, fault.what());
   }
   for (Id id : plan.preempted) put_back(id);
-  try {
-    if (!plan.pieces.empty()) run(plan);
-  } catch (const std::exception& fault) {  // none of the states that were in this step can be trusted
-    for (const Scheduler::Piece& piece : plan.pieces)
-      if (sequences_.contains(piece.id)) fail(piece.id, fault.what());
-  }
+  for (const Scheduler::Piece& piece : plan.pieces)
+    stats_.prompt_tokens +=
+        std::clamp<int64_t>(sequences_.at(piece.id).sequence.usage.prompt - piece.begin, 0, piece.count);
+  std::vector<Scheduler::Piece> answers, texts;
+  for (const Scheduler::Piece& piece : plan.pieces)
+    (sequences_.at(piece.id).sequence.pool ? texts : answers).push_back(piece);
+  auto guarded = [&](std::span<const Scheduler::Piece> pieces, auto&& work) {
+    if (pieces.empty()) return;
+    try {
+      work(pieces), ++stats_.steps;
+    } catch (const std::exception& fault) {  // none of the states that were in this step can be trusted
+      for (const Scheduler::Piece& piece : pieces)
+        if (sequences_.contains(piece.id)) fail(piece.id, fault.what());
+    }
+  };
+  guarded(answers, [this](auto pieces) { run(pieces); });
+  guarded(texts, [this](auto pieces) { read(pieces); });
   return std::exchange(pending_, {});
 }
 
@@ -189,18 +246,16 @@ void Engine::put_back(Id id) {
   ++stats_.preemptions;
 }
 
-void Engine::run(const Scheduler::Plan& plan) {
+void Engine::run(std::span<const Scheduler::Piece> pieces) {
   Step step;
-  for (const Scheduler::Piece& piece : plan.pieces) {
+  for (const Scheduler::Piece& piece : pieces) {
     Sequence& q = sequences_.at(piece.id).sequence;
     step.add(std::span(q.tokens).subspan(static_cast<size_t>(piece.begin), static_cast<size_t>(piece.count)), &q.state,
              piece.last ? Step::Want::last : Step::Want::none);
-    stats_.prompt_tokens += std::clamp<int64_t>(q.usage.prompt - piece.begin, 0, piece.count);
   }
   const Tensor logits = work_.forward(model_, step);  // [pieces that are last, V]
-  ++stats_.steps;
   int64_t row = 0;
-  for (const Scheduler::Piece& piece : plan.pieces) {
+  for (const Scheduler::Piece& piece : pieces) {
     Slot& slot = sequences_.at(piece.id);
     if (std::ranges::binary_search(slot.sequence.marks, slot.sequence.state.length))
       cache_.keep(slot.sequence.tokens, slot.sequence.state.fork());
@@ -213,6 +268,22 @@ void Engine::run(const Scheduler::Plan& plan) {
       all.push_back(add(slot.request, choice, 0, std::move(copy)));
     }
     for (Id id : all) advance(id, mine);
+  }
+}
+
+void Engine::read(std::span<const Scheduler::Piece> pieces) {
+  Step step;
+  for (const Scheduler::Piece& piece : pieces) {
+    Sequence& q = sequences_.at(piece.id).sequence;
+    step.add(std::span(q.tokens).subspan(static_cast<size_t>(piece.begin), static_cast<size_t>(piece.count)), &q.state,
+             Step::Want::all);
+  }
+  const Tensor hidden = work_.hidden(model_, step);  // [tokens, D]
+  int64_t row = 0;
+  for (const Scheduler::Piece& piece : pieces) {
+    Pool& pool = *sequences_.at(piece.id).sequence.pool;
+    for (int64_t i = 0; i < piece.count; ++i) pool.add({hidden.row(row++), static_cast<size_t>(hidden.cols())});
+    if (piece.last) close(piece.id, Finish::end, {.embedding = pool.value()});
   }
 }
 
@@ -276,7 +347,7 @@ void Engine::restore(int64_t request, int choice, const Mark& mark) {
   const auto known = static_cast<int64_t>(q.tokens.size());
   if (!q.state.layers.empty()) return scheduler_.rewind(id, known, q.state.length);
   scheduler_.remove(id);  // marked while it waited: it waits again
-  scheduler_.add(id, known, std::min(known + 1, context_), q.marks);
+  scheduler_.add(id, known, std::min(known + 1, context_), q.share, q.marks);
 }
 
 int64_t Engine::resume(const Mark& mark, std::optional<uint64_t> seed) {

@@ -51,6 +51,10 @@ struct Request {
   /// Lengths of the prompt at which its state is kept for reuse (the end of a system prompt). Of use to models that
   /// cannot forget: recurrent ones, sliding windows. Its end is always kept for those.
   std::vector<int64_t> marks;
+  /// Who shares with whom when there is more to compute than a step holds (engine/scheduler.h).
+  Share share;
+  /// No answer, but the hidden states pooled to one vector: one event with Event::embedding. Sampling means nothing.
+  std::optional<Pooling> pooling;
 };
 
 /// Choice 0 has the request's own seed, the others seeds derived from it.
@@ -62,6 +66,7 @@ struct Event {
   int32_t token = -1;               ///< -1: none (cancelled, failed)
   std::string text;                 ///< what this token completes, often nothing
   std::optional<Sampled> logprobs;  ///< if asked for
+  std::vector<float> embedding;     ///< [width], not normalized; of a request with pooling, its only event
   Finish finish = Finish::none;     ///< else this is the choice's last event
   Text reason;                      ///< of Finish::failed
   Usage usage;                      ///< so far
@@ -85,6 +90,8 @@ class Engine {
 
   /// The request's number. Throws Error: usage (bad options), mismatch (token id), limit (both numbers).
   int64_t submit(Request request);
+  /// What submit() would refuse. Looks only at what never changes: any thread may ask, at any time.
+  void check(const Request& request) const;
   /// All of its choices end with Finish::cancelled in the next step's events. Unknown or finished: nothing happens.
   void cancel(int64_t request);
   bool busy() const { return !sequences_.empty() || !pending_.empty(); }
@@ -102,6 +109,9 @@ class Engine {
   }
 
   int64_t context() const { return context_; }
+  int64_t running() const { return static_cast<int64_t>(scheduler_.size() - scheduler_.waiting()); }  ///< sequences
+  int64_t waiting() const { return static_cast<int64_t>(scheduler_.waiting()); }
+  int64_t state_bytes() const { return scheduler_.memory(); }
   const EngineStats& stats();
   void clear_cache() { cache_.clear(); }
 
@@ -117,13 +127,15 @@ class Engine {
   };
   using Id = Scheduler::Id;
 
-  void check(const Request& request) const;
   void check(const Mark& mark) const;
   Id add(int64_t request, int choice, int copies, Sequence sequence);
   Id find(int64_t request, int choice) const;
-  int64_t begin(Id id);  ///< gives the sequence its state; tokens that it already holds
+  Scheduler::Start begin(Id id);  ///< gives the sequence its state, unless it does better to wait
+  std::optional<SequenceState> inherited(const Sequence& q);  ///< the longest there is, cached or running
+  Scheduler::Start leader(Id id, int64_t have);  ///< whom to wait for, if it will soon hold more of this beginning
   void put_back(Id id);
-  void run(const Scheduler::Plan& plan);
+  void run(std::span<const Scheduler::Piece> pieces);
+  void read(std::span<const Scheduler::Piece> pieces);
   void advance(Id id, std::span<const float> logits);
   void close(Id id, Finish finish, Event event);
 

@@ -27,7 +27,6 @@ bool PrefixCache::Order::operator()(std::span<const int32_t> a, std::span<const 
 }
 
 std::optional<SequenceState> PrefixCache::find(std::span<const int32_t> tokens, int64_t limit) {
-  ++stats_.lookups;
   std::span<const int32_t> wanted = tokens.first(tokens.empty() ? 0 : tokens.size() - 1);
   // Entries that begin with `wanted` stand together. If none of them can be cut there, none can be cut shorter, and
   // what shares most with the prompt among the others stands on either side of them.
@@ -44,7 +43,6 @@ std::optional<SequenceState> PrefixCache::find(std::span<const int32_t> tokens, 
       if (it->second.state.limit != limit) continue;
       if (auto state = cut(it->second.state, length)) {
         it->second.used = ++clock_;
-        ++stats_.hits, stats_.reused_tokens += length;
         return state;
       }
     }
@@ -86,6 +84,8 @@ void PrefixCache::erase(Entries::iterator entry) {
   --stats_.entries, stats_.bytes -= entry->second.bytes;
   entries_.erase(entry);
 }
+
+void PrefixCache::count(int64_t reused) { ++stats_.lookups, stats_.hits += reused > 0, stats_.reused_tokens += reused; }
 
 void PrefixCache::clear() {
   entries_.clear();

@@ -26,10 +26,12 @@ class PrefixCache {
   explicit PrefixCache(int64_t most_bytes) : most_(most_bytes) {}
 
   /// A state holding the first state.length tokens, the longest that is found; always less than all of them, since
-  /// the last one's logits are wanted. Only states opened for the same limit serve.
+  /// the last one's logits are wanted. Only states opened for the same limit serve. Counts nothing: see count().
   std::optional<SequenceState> find(std::span<const int32_t> tokens, int64_t limit);
   /// Keeps the state of tokens[0, state.length), unless it is larger than the bound.
   void keep(std::span<const int32_t> tokens, SequenceState state);
+  /// A sequence has begun with so many tokens of another's.
+  void count(int64_t reused);
   void clear();
   const CacheStats& stats() const { return stats_; }
 

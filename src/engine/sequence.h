@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/pooling.h"
 #include "engine/sampler.h"
+#include "engine/scheduler.h"
 #include "engine/stop.h"
 #include "nn/state.h"
 #include "text/text_stream.h"
@@ -42,6 +44,8 @@ struct Sequence {
   int64_t max_tokens = 0;      ///< 0: no bound
   std::vector<int64_t> marks;  ///< lengths at which the state is kept
   bool reuse = true;
+  Share share;
+  std::optional<Pool> pool;  ///< takes the place of an answer
   Usage usage;
 
   Sequence fork() const;

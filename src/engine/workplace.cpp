@@ -27,4 +27,12 @@ Tensor Workplace::forward(const Model& model, Step& step) {
   return logits;
 }
 
+Tensor Workplace::hidden(const Model& model, Step& step) {
+  arena_.rewind({});
+  Ctx c{pool_, arena_, kernels_, compute_};
+  Tensor states = model.hidden(c, step);
+  step.advance();
+  return states;
+}
+
 }  // namespace madang

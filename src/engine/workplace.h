@@ -17,6 +17,8 @@ class Workplace {
   explicit Workplace(const WorkOptions& options);
   /// Runs the model and lengthens the step's sequences. -> [wanted, vocabulary]
   Tensor forward(const Model& model, Step& step);
+  /// The same for hidden states. -> [wanted, width]
+  Tensor hidden(const Model& model, Step& step);
   ThreadPool& pool() { return pool_; }
   const Kernels& kernels() const { return kernels_; }
   Compute compute() const { return compute_; }

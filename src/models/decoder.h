@@ -70,13 +70,17 @@ class Decoder : public Model {
     for (int i = 0; i < shape_.layers; ++i) blocks_.emplace_back(shape_, config, scope / shape_.names.layers / i, i);
   }
 
-  Tensor forward(Ctx& c, const Step& step) const override {
+  Tensor hidden(Ctx& c, const Step& step) const override {
     auto positions = shape_.positions(c, step);
     Tensor x = embed_(c, step.ids);  // [T, D]
     if (shape_.embedding_scale != 1) x = scale(c, x, shape_.embedding_scale);
     for (int i = 0; i < shape_.layers; ++i)
       x = c.frame(x, [&](Tensor in) { return blocks_[static_cast<size_t>(i)](c, in, positions, step, i); });
-    Tensor logits = head_(c, norm_(c, rows(c, x, step.wanted)));  // [wanted, V]
+    return norm_(c, rows(c, x, step.wanted));  // [wanted, D]
+  }
+
+  Tensor forward(Ctx& c, const Step& step) const override {
+    Tensor logits = head_(c, hidden(c, step));  // [wanted, V]
     if (shape_.logit_scale != 1) logits = scale(c, logits, shape_.logit_scale);
     if (const float cap = shape_.logit_softcap; cap > 0)
       logits = scale(c, act(c, Act::tanh, scale(c, logits, 1 / cap)), cap);

@@ -32,6 +32,10 @@ constexpr Architecture known[] = {
 
 std::span<const Architecture> architectures() { return known; }
 
+Tensor Model::hidden(Ctx&, const Step&) const {
+  throw Error(Kind::unsupported, say("this model shows no hidden states"));
+}
+
 std::unique_ptr<Model> build_model(const Config& config, const Scope& scope) {
   std::vector<std::string_view> names;
   for (const Architecture& row : known) {

@@ -14,6 +14,9 @@ class Model {
   virtual ~Model() = default;
   /// Logits of step.wanted, [wanted, vocabulary]. States of the step's sequences grow; step.advance() comes after.
   virtual Tensor forward(Ctx& c, const Step& step) const = 0;
+  /// The same before the output head: hidden states of step.wanted after the final norm, [wanted, width]. Throws
+  /// Kind::unsupported from models that have none to show.
+  virtual Tensor hidden(Ctx& c, const Step& step) const;
   /// What each layer remembers, in the order of the sequence states.
   virtual std::vector<StateSpec> states() const = 0;
   virtual int64_t vocabulary() const = 0;

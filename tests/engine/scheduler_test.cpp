@@ -9,7 +9,7 @@ namespace madang {
 namespace {
 
 Scheduler make(SchedulerOptions options) {
-  return Scheduler(options, [](int64_t tokens) { return tokens; }, [](Scheduler::Id) { return 0; });
+  return Scheduler(options, [](int64_t tokens) { return tokens; }, [](Scheduler::Id) { return Scheduler::Start{}; });
 }
 
 TEST(Scheduler, AnswersComeFirstAndAPromptDelaysThemByAChunk) {
@@ -42,7 +42,7 @@ TEST(Scheduler, AShortPromptPassesALongOne) {
 
 TEST(Scheduler, PiecesEndAtCuts) {
   Scheduler s = make({.chunk = 10, .step_tokens = 16});
-  s.add(1, 12, 100, {3, 11});
+  s.add(1, 12, 100, {}, {3, 11});
   for (int64_t count : {3, 8, 1}) EXPECT_EQ(s.plan().pieces.at(0).count, count);
   EXPECT_TRUE(s.plan().pieces.empty());
 }
