@@ -10,13 +10,19 @@ namespace madang {
 class Store;    // serve/store/store.h
 class Metrics;  // serve/metrics.h
 class Log;      // serve/log.h
+class Limits;   // serve/limits.h
 
 struct Services {
   Models& models;
   Store& store;
   Metrics& metrics;
   Log& log;
+  Limits& limits;                     ///< tell it what a turn has cost: limits.spend_tokens(client.name, tokens)
   boost::asio::thread_pool& helpers;  ///< for `elsewhere`
 };
+
+/// Throws Problem (404 model_not_found: what a key may not ask is not there) unless the client may ask that model.
+/// `model`: the name it is open by. Whoever calls Models::use() calls this next.
+void check_allowed(const Client& client, const std::string& model);
 
 }  // namespace madang

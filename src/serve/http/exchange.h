@@ -26,10 +26,11 @@ using Task = boost::asio::awaitable<T>;
 
 /// Who asks: a named API key, or nobody in particular on a server without keys.
 struct Client {
-  std::string name;    ///< of the key; "" without keys
-  int priority = 0;    ///< higher goes first
-  int64_t weight = 1;  ///< its share beside others of its priority
-  bool admin = false;  ///< may see others' usage
+  std::string name;                 ///< of the key; "" without keys
+  int priority = 0;                 ///< higher goes first
+  int64_t weight = 1;               ///< its share beside others of its priority
+  bool admin = false;               ///< may see others' usage
+  std::vector<std::string> models;  ///< it may ask; empty: all (serve/services.h: check_allowed)
 };
 
 struct HttpRequest {
