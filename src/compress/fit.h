@@ -86,11 +86,13 @@ template <class Codes>
 float fit_scale(const Group& g, const Codes& code, bool both_signs) {
   const float most = largest_value(g);
   if (most == 0 || !std::isfinite(most)) return 0;
+  // From "the largest value has fewer codes than there are" to "more": many codes want the outliers inside, with three
+  // or four it pays to clip all but the middle.
+  const float widest = code.largest() <= 2 ? 10.0f : 1.15f, step = (widest - 0.7f) / (starts - 1);
   float best_scale = 0, best_gain = 0;  // gain: what the codes explain of sum w x x
   for (int sign = 1; sign >= (both_signs ? -1 : 1); sign -= 2)
-    for (int step = 0; step < starts; ++step) {
-      // From "the largest value has one code more than there is" to two thirds of the range.
-      float scale = static_cast<float>(sign) * most / (code.largest() * (1.15f - 0.03f * static_cast<float>(step)));
+    for (int start = 0; start < starts; ++start) {
+      float scale = static_cast<float>(sign) * most / (code.largest() * (widest - step * static_cast<float>(start)));
       for (int round = 0; round < 3; ++round) {
         const CodeSums s = code_sums(g, code, 1 / scale, 0);
         if (!(s.cc > 0)) break;
