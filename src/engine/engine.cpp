@@ -102,7 +102,7 @@ void Engine::check(const Request& request) const {
     if (id < 0 || id >= model_.vocabulary())
       throw Error(Kind::mismatch, say("token id {} lies outside the vocabulary", id))
           .expected(fmt::format("0 to {}", model_.vocabulary() - 1));
-  if (length >= context_)  // one token of the answer at least
+  if (length + !request.pooling > context_)  // one token of the answer at least
     throw Error(Kind::limit, say("a prompt of {} tokens does not fit in a context of {}", length, context_))
         .hint(say("a shorter prompt, or a larger --ctx"));
   request.sampler.check(model_.vocabulary());

@@ -1,6 +1,8 @@
 // The models a server offers, by name: opened when first asked for, closed by least use when the memory is wanted for
 // another. A model in use is never closed.
 #pragma once
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,5 +37,23 @@ class Models {
   virtual Task<std::shared_ptr<const OpenModel>> use(const std::string& name) = 0;
   virtual std::vector<ModelStatus> list() const = 0;
 };
+
+struct ModelsOptions {
+  struct Named {
+    std::string name, path;
+  };
+  std::vector<Named> models;  ///< at least one; names differ. The first is what "" means
+  /// Of each engine. Its context and memory are as given, unless `memory` leaves less.
+  EngineOptions engine;
+  /// Bytes that all open models may take: weights, states of running sequences, cached states; 0: no bound. Of it, an
+  /// eighth at most is one model's cache and a quarter its states, so that two models of ordinary size fit together.
+  int64_t memory = 0;
+  int64_t waiting = 512;  ///< requests that may wait for a model, beyond those that run: more are refused with 429
+};
+
+/// The models of a server. All but opening happens on `handlers` (one thread), opening on `helpers`; both must outlive
+/// it. Its end cancels what runs, and returns when the engines' thread has ended. Throws Error: usage.
+std::unique_ptr<Models> make_models(ModelsOptions options, boost::asio::any_io_executor handlers,
+                                    boost::asio::thread_pool& helpers);
 
 }  // namespace madang
