@@ -11,6 +11,7 @@ Command tokenize_command();
 Command template_command();
 Command logits_command();
 Command perplexity_command();
+Command quantize_command();
 Command pull_command();
 Command list_command();
 Command rm_command();

@@ -25,7 +25,7 @@ constexpr Row rows[] = {
     {"Q3_K", encoders::q3_k},           {"Q4_K", encoders::q4_k},         {"Q5_K", encoders::q5_k},
     {"Q6_K", encoders::q6_k},           {"IQ4_NL", encoders::iq4_nl},     {"IQ4_XS", encoders::iq4_xs},
     {"IQ3_XXS", encoders::iq3_xxs},     {"IQ3_S", encoders::iq3_s},       {"IQ2_XXS", encoders::iq2_xxs, true},
-    {"IQ2_XS", encoders::iq2_xs, true}, {"IQ2_S", encoders::iq2_s, true}, {"IQ1_S", encoders::iq1_s, true},
+    {"IQ2_XS", encoders::iq2_xs, true}, {"IQ2_S", encoders::iq2_s}, {"IQ1_S", encoders::iq1_s, true},
     {"IQ1_M", encoders::iq1_m, true},   {"TQ1_0", encoders::tq1_0},       {"TQ2_0", encoders::tq2_0},
     {"MXFP4", encoders::mxfp4},         {"NVFP4", encoders::nvfp4},       {"Q1_0", encoders::q1_0},
     {"Q2_0", encoders::q2_0},

@@ -15,7 +15,7 @@ namespace madang {
 /// Throws Kind::unsupported if the format has no encoder, Kind::mismatch for lengths.
 void encode(const Format& format, std::span<const float> values, std::span<const float> importance, uint8_t* blocks);
 
-/// Formats below three bits lose too much without an importance matrix.
+/// The formats that lose too much without an importance matrix.
 bool wants_importance(const Format& format);
 
 }  // namespace madang
