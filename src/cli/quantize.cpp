@@ -68,6 +68,10 @@ void summarize(const QuantizePlan& plan, Surroundings& around) {
               << std::endl;
 }
 
+void show_types(Surroundings& around) {
+  for (const Recipe& r : recipes()) *around.out << fmt::format("{:8}  ", r.name) << around.words(r.note) << '\n';
+}
+
 int run(const Arguments& arguments, Surroundings& around) {
   if (arguments.has("--types")) return show_types(around), 0;
   if (arguments.operands().empty()) throw Error(Kind::usage, say("{} is needed", "IN"));
@@ -104,10 +108,6 @@ int run(const Arguments& arguments, Surroundings& around) {
   show_tensors(plan, !dry, around);
   summarize(plan, around);
   return 0;
-}
-
-void show_types(Surroundings& around) {
-  for (const Recipe& r : recipes()) *around.out << fmt::format("{:8}  ", r.name) << around.words(r.note) << '\n';
 }
 
 }  // namespace
