@@ -5,9 +5,8 @@
 #include <vector>
 
 namespace madang {
-namespace {
 
-size_t distance(std::string_view a, std::string_view b) {
+size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 1; i <= a.size(); ++i) {
@@ -22,10 +21,12 @@ size_t distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+namespace {
+
 // Small for what was cut short or mistyped late: letters in common at the start count as much as edits.
 long unlikeness(std::string_view a, std::string_view b) {
   const auto [end, ignored] = std::ranges::mismatch(a, b);
-  return static_cast<long>(distance(a, b)) - (end - a.begin());
+  return static_cast<long>(edit_distance(a, b)) - (end - a.begin());
 }
 
 }  // namespace
