@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <vector>
 
 #include "base/cpu.h"
@@ -43,7 +44,8 @@ double read_limit(ThreadPool& pool) {  // GB/s over 512 MiB, eight sums so that 
         float sum[64] = {};
         for (int64_t i = 0; i < 128 << 10; i += 64)
           for (int j = 0; j < 64; ++j) sum[j] += p[i + j];
-        for (float part : sum) sink[static_cast<size_t>(piece)] += part;  // all of them count, or the compiler skips reads
+        for (float part : sum)
+          sink[static_cast<size_t>(piece)] += part;  // all of them count, or the compiler skips reads
       }
     });
   });
@@ -69,11 +71,13 @@ void run(ThreadPool& pool, const Kernels& k, const Format& format, int64_t token
   std::vector<uint8_t> bytes(static_cast<size_t>(w.size()));
   for (auto& b : bytes) b = static_cast<uint8_t>(random.bits() & 0x3F);  // small finite scales in every format
   w.bytes = bytes.data();
-  Buffer x(DType::f32, {tokens, cols}), y(DType::f32, {tokens, rows}), scale(DType::f32, {tokens, cols / 32}),
-      sum(DType::f32, {tokens, cols / 16});
+  Buffer x(DType::f32, {tokens, cols}), y(DType::f32, {tokens, rows});
   for (int64_t i = 0; i < tokens * cols; ++i) x.f32()[i] = static_cast<float>(random.normal());
-  std::vector<int8_t> code(static_cast<size_t>(tokens * cols));
-  const Int8Rows q{tokens, cols, code.data(), scale.f32(), sum.f32()};
+  Int8Rows q{.rows = tokens, .cols = cols, .tile = Int8Rows::tile_of(tokens)};
+  Buffer code(DType::i8, {q.slots(), 32}), scale(DType::f32, {q.slots()}), low(DType::f32, {q.slots()}),
+      less(DType::i32, {3, q.slots()});
+  q.code = static_cast<int8_t*>(code.view().data), q.scale = scale.f32(), q.low = low.f32();
+  q.less = static_cast<int32_t*>(less.view().data);
   k.to_int8(x.f32(), 0, tokens, q);
   auto rate = [&](auto&& product) {
     const double s = seconds([&] { pool.parallel(rows, 32, product); });
@@ -82,7 +86,18 @@ void run(ThreadPool& pool, const Kernels& k, const Format& format, int64_t token
   };
   fmt::print("{:9} {:8} {:4} |", k.name, format.name, tokens);
   rate([&](int64_t begin, int64_t end) { k.matmul_exact(w, x.f32(), tokens, begin, end, y.f32(), rows); });
-  if (format.codes) rate([&](int64_t begin, int64_t end) { k.matmul_fast(w, q, begin, end, y.f32(), rows); });
+  if (panel_form(format) >= 0) {
+    const Panels panels = pack(w, pool);
+    rate([&](int64_t begin, int64_t end) {
+      k.matmul_fast(panels, q, begin / panel_rows, end / panel_rows, y.f32(), rows);
+    });
+  } else if (format.codes) {
+    rate([&](int64_t begin, int64_t end) {
+      std::unique_ptr<uint8_t[]> memory;
+      size_t size = 0;
+      k.matmul_fast(pack_loose(w, begin, end, memory, size), q, 0, (end - begin) / panel_rows, y.f32() + begin, rows);
+    });
+  }
   fmt::print("\n");
   std::fflush(stdout);
 }
@@ -93,7 +108,8 @@ void run(ThreadPool& pool, const Kernels& k, const Format& format, int64_t token
 int main(int argc, char** argv) {
   using namespace madang;
   ThreadPool pool;
-  const Kernels& best = pick_kernels("");
+  const char* forced = std::getenv("MADANG_ISA");
+  const Kernels& best = pick_kernels(forced ? forced : "");
   fmt::print("{}, {} threads, kernels {}\n", Cpu::detect().name, pool.size(), best.name);
   fmt::print("limits: memory reads {:.1f} GB/s, float32 {:.1f} GMAC/s\n", read_limit(pool), multiply_limit(pool, best));
   fmt::print("weight 8192 x 2048; left exact (float32), right fast (int8 activations)\n");

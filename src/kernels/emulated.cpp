@@ -6,7 +6,7 @@
 namespace madang {
 
 const Kernels& emulated_kernels() {
-  static const Kernels kernels = simd::fill<Emulated>("emulated");
+  static const Kernels kernels = simd::fill<Emulated, EmulatedPanels>("emulated");
   return kernels;
 }
 

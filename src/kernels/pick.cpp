@@ -15,6 +15,7 @@ struct Choice {
 
 const Choice choices[] = {
 #if defined(__x86_64__)
+    {"avx512", avx512_kernels, [](const Cpu& cpu) { return cpu.avx512; }},
     {"avx2", avx2_kernels, [](const Cpu& cpu) { return cpu.avx2; }},
 #endif
     {"ref", []() -> const Kernels& { return ref_kernels; }, [](const Cpu&) { return true; }},

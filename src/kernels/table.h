@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "quant/panels.h"
 #include "quant/weight.h"
 
 namespace madang {
@@ -23,13 +24,22 @@ namespace madang {
 /// Element-wise functions, named as configurations name them.
 enum class Act { silu, gelu_tanh, gelu_erf, relu, relu2, sigmoid, tanh, softplus, count };
 
-/// Rows of activations as the fast integer kernels take them: 32 values share a scale,
+/// Rows of activations as the integer kernels take them: 32 values share a scale,
 /// x = scale * code, code = round to nearest even of x / scale, scale = max |x| / 127 over the group.
+/// Rows stand in tiles of up to `most` so that a kernel which takes some of them together reads one stream: group g of
+/// row t has the slot (t / tile * groups + g) * tile + t % tile.
 struct Int8Rows {
-  int64_t rows = 0, cols = 0;  // cols is a multiple of 32
-  int8_t* code = nullptr;      // [rows, cols]
-  float* scale = nullptr;      // [rows, cols / 32]
-  float* sum = nullptr;        // [rows, cols / 16]: scale * (sum of the codes of each half group), for minimums
+  static constexpr int64_t most = 12;  ///< divided by every kernel's own number of rows, save the last ones
+  int64_t rows = 0, cols = 0, tile = 1;
+  int8_t* code = nullptr;   // [slots, 32]
+  float* scale = nullptr;   // [slots]
+  float* low = nullptr;     // [slots]: -scale * (sum of the codes), for minimums
+  int32_t* less = nullptr;  // [3, slots]: minus the sums of the codes of the group and of its halves, for offsets
+
+  static int64_t tile_of(int64_t rows) { return rows < most ? rows : most; }
+  int64_t groups() const { return cols / 32; }
+  int64_t slots() const { return tile ? (rows + tile - 1) / tile * tile * groups() : 0; }
+  int64_t slot(int64_t row, int64_t group) const { return (row / tile * groups() + group) * tile + row % tile; }
 };
 
 /// How keys and values are stored.
@@ -42,14 +52,15 @@ inline constexpr int64_t kv_block = 64;
 /// Where one sequence's keys and values lie: a page holds kv_block positions, each a row of all kv heads.
 struct KvPages {
   KvType type = KvType::f32;
-  const std::byte* const* keys = nullptr;    // page pointers; page i holds block first_block + i
+  const std::byte* const* keys = nullptr;  // page pointers; page i holds block first_block + i
   const std::byte* const* values = nullptr;
   int64_t first_block = 0;
-  int64_t key_row = 0, value_row = 0;        // bytes from one position to the next
-  int64_t key_head = 0, value_head = 0;      // byte offset of this kv head within a row
+  int64_t key_row = 0, value_row = 0;    // bytes from one position to the next
+  int64_t key_head = 0, value_head = 0;  // byte offset of this kv head within a row
 };
 
-/// Bytes of one head of `dim` numbers: q8 keeps a float16 scale for each 32 (the last group may be shorter), scales first.
+/// Bytes of one head of `dim` numbers: q8 keeps a float16 scale for each 32 (the last group may be shorter), scales
+/// first.
 int64_t kv_head_bytes(KvType type, int64_t dim);
 
 /// One kv head and the query heads that share it, for a run of queries of one sequence.
@@ -57,13 +68,16 @@ struct AttendTask {
   const float* query = nullptr;  // head h of query i at query + i * query_stride + h * key_dim
   float* out = nullptr;          // head h of query i at out + i * out_stride + h * value_dim
   int64_t query_stride = 0, out_stride = 0;
-  int64_t n = 0, first = 0;      // queries; absolute position of the first: query i sees keys 0 .. first + i
+  int64_t n = 0, first = 0;  // queries; absolute position of the first: query i sees keys 0 .. first + i
   int heads = 1, key_dim = 0, value_dim = 0;
   float scale = 1;
-  int64_t window = 0;            // > 0: query at p sees keys above p - window only
-  float softcap = 0;             // > 0: scores become cap * tanh(score / cap)
+  int64_t window = 0;  // > 0: query at p sees keys above p - window only
+  float softcap = 0;   // > 0: scores become cap * tanh(score / cap)
+  /// [heads, keys] at stride bias_stride, added to the scores of a head by the key's absolute position; or null.
+  const float* bias = nullptr;
+  int64_t bias_stride = 0;
   KvPages kv;
-  float* log_sum = nullptr;      // [n, heads], stride log_sum_stride: log of the sum of exp(score), for backward
+  float* log_sum = nullptr;  // [n, heads], stride log_sum_stride: log of the sum of exp(score), for backward
   int64_t log_sum_stride = 0;
 };
 
@@ -71,13 +85,13 @@ struct AttendTask {
 ///   h = exp(delta A) h + delta B x;  y = C h + D x
 struct ScanTask {
   int64_t n = 0, channels = 0, states = 0, begin = 0, end = 0;
-  const float *x = nullptr, *delta = nullptr;   // [n, channels]
-  const float *A = nullptr, *D = nullptr;       // [channels, states] (already negative), [channels]
-  const float *B = nullptr, *C = nullptr;       // [n, states] at stride bc_stride
+  const float *x = nullptr, *delta = nullptr;  // [n, channels]
+  const float *A = nullptr, *D = nullptr;      // [channels, states] (already negative), [channels]
+  const float *B = nullptr, *C = nullptr;      // [n, states] at stride bc_stride
   int64_t bc_stride = 0;
-  float* h = nullptr;                           // [channels, states], in and out
-  float* y = nullptr;                           // [n, channels]
-  float* history = nullptr;                     // [n + 1, channels, states] or null: h before and after each step
+  float* h = nullptr;        // [channels, states], in and out
+  float* y = nullptr;        // [n, channels]
+  float* history = nullptr;  // [n + 1, channels, states] or null: h before and after each step
 };
 
 /// Depthwise causal convolution over one sequence: y[t] = bias + sum_k w[k] x[t - width + 1 + k]. `past` holds the
@@ -94,12 +108,14 @@ struct Kernels {
 
   // ---- products with a weight: y[t, r] = sum_k w[r, k] x[t, k] for rows [begin, end), tokens [0, n)
   /// float32 activations, the weight decoded to float32, eight lanes. y has stride y_stride.
-  void (*matmul_exact)(const Weight& w, const float* x, int64_t n, int64_t begin, int64_t end, float* y, int64_t y_stride);
-  /// Int8 activations, for formats with codes. Per group of 32 weights: eight int32 lanes, lane j the sum of products
-  /// 4j .. 4j+3; acc[j] = fma(float(lane[j]), scale_w * scale_x, acc[j]) (formats with groups of 16: lanes 0-3 take
-  /// the first scale, 4-7 the second); minimums: low[g % 8] = fma(minimum, sum_x, low[g % 8]), g counting groups of
-  /// the weight; y = fold(acc) - fold(low).
-  void (*matmul_fast)(const Weight& w, const Int8Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride);
+  void (*matmul_exact)(const Weight& w, const float* x, int64_t n, int64_t begin, int64_t end, float* y,
+                       int64_t y_stride);
+  /// Int8 activations and a packed weight, panels [begin, end), all rows of x; y has stride y_stride. Inside a group
+  /// (of 32 or 16) the sum is one of integers and exact; over the groups, in order, one accumulator for each result:
+  ///   acc = fma(float(sum of (code - offset) * x_code), scale * x_scale, acc)
+  ///   acc = fma(minimum, -x_scale * float(sum of x_code), acc)                    forms with minimums only
+  /// So every instruction set and every number of tokens gives the same bits.
+  void (*matmul_fast)(const Panels& w, const Int8Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride);
   /// Fills rows [begin, end) of `out` from x [rows, cols].
   void (*to_int8)(const float* x, int64_t begin, int64_t end, const Int8Rows& out);
 
@@ -112,7 +128,8 @@ struct Kernels {
   void (*add)(const float* a, const float* b, int64_t n, float* y);
   void (*scale)(const float* x, float s, int64_t n, float* y);
   void (*softmax)(const float* x, int64_t n, float* y);
-  /// Rotates the first `rotary` numbers of a head, halves paired: (x[i], x[i + rotary/2]) by angle i; the rest is copied.
+  /// Rotates the first `rotary` numbers of a head, halves paired: (x[i], x[i + rotary/2]) by angle i; the rest is
+  /// copied.
   void (*rope)(const float* x, const float* cos, const float* sin, int64_t dim, int64_t rotary, float* y);
 
   // ---- what looks along the sequence
@@ -125,24 +142,30 @@ struct Kernels {
   void (*kv_decode)(KvType type, const std::byte* in, int64_t dim, float* out);
 
   // ---- backward: d... accumulate (+=)
-  void (*matmul_dx)(const Weight& w, const float* dy, int64_t n, int64_t begin, int64_t end, float* dx);       // tokens [begin, end)
-  void (*matmul_dw)(const float* x, const float* dy, int64_t n, int64_t rows, int64_t cols, int64_t begin, int64_t end, float* dw);  // weight rows
-  void (*rms_norm_back)(const float* x, const float* w, float offset, float factor, const float* dy, int64_t n, float* dx, float* dw);
+  void (*matmul_dx)(const Weight& w, const float* dy, int64_t n, int64_t begin, int64_t end,
+                    float* dx);  // tokens [begin, end)
+  void (*matmul_dw)(const float* x, const float* dy, int64_t n, int64_t rows, int64_t cols, int64_t begin, int64_t end,
+                    float* dw);  // weight rows
+  void (*rms_norm_back)(const float* x, const float* w, float offset, float factor, const float* dy, int64_t n,
+                        float* dx, float* dw);
   void (*act_back)(Act act, const float* x, const float* dy, int64_t n, float* dx);
   void (*gated_back)(Act act, const float* gate, const float* up, const float* dy, int64_t n, float* dgate, float* dup);
   void (*softmax_back)(const float* y, const float* dy, int64_t n, float* dx);
   void (*rope_back)(const float* dy, const float* cos, const float* sin, int64_t dim, int64_t rotary, float* dx);
   /// Keys and values lie as plain float32 pages. dk, dv point at this kv head of position 0; strides in floats.
-  void (*attend_back)(const AttendTask& task, const float* dout, float* dquery, float* dk, int64_t dk_stride, float* dv, int64_t dv_stride);
+  void (*attend_back)(const AttendTask& task, const float* dout, float* dquery, float* dk, int64_t dk_stride, float* dv,
+                      int64_t dv_stride);
   /// Needs task.history. dB, dC [n, states] are this call's own (channels are summed by the caller in order).
-  void (*scan_back)(const ScanTask& task, const float* dy, float* dx, float* ddelta, float* dA, float* dD, float* dB, float* dC);
+  void (*scan_back)(const ScanTask& task, const float* dy, float* dx, float* ddelta, float* dA, float* dD, float* dB,
+                    float* dC);
   void (*conv_back)(const ConvTask& task, const float* dy, float* dx, float* dw, float* dbias);
 };
 
 extern const Kernels ref_kernels;
 const Kernels& emulated_kernels();  ///< the vector kernels in plain C++, for tests
 #if defined(__x86_64__)
-const Kernels& avx2_kernels();      ///< to be called only where the processor has AVX2, FMA and F16C
+const Kernels& avx2_kernels();    ///< to be called only where the processor has AVX2, FMA and F16C
+const Kernels& avx512_kernels();  ///< likewise: AVX-512 F, BW, DQ, VL and VNNI
 #endif
 
 /// The best table that the processor and the operating system grant, or the one named by `forced` ("" for none).

@@ -8,17 +8,37 @@ namespace madang {
 namespace {
 
 // Rows of a weight that one thread takes at a time: large enough that taking costs nothing, small enough that two
-// threads finish together; a multiple of every kernel's row tile.
+// threads finish together; a multiple of every kernel's row tile and of a panel.
 constexpr int64_t row_grain = 32;
 
 Int8Rows to_int8(Ctx& c, Tensor x) {
-  Int8Rows q;
-  q.rows = x.rows(), q.cols = x.cols();
-  q.code = c.arena.take_array<int8_t>(q.rows * q.cols);
-  q.scale = c.arena.take_array<float>(q.rows * (q.cols / 32));
-  q.sum = c.arena.take_array<float>(q.rows * (q.cols / 16));
-  c.pool.parallel(q.rows, 16, [&](int64_t begin, int64_t end) { c.kernels.to_int8(x.f32(), begin, end, q); });
+  Int8Rows q{.rows = x.rows(), .cols = x.cols(), .tile = Int8Rows::tile_of(x.rows())};
+  q.code = c.arena.take_array<int8_t>(q.slots() * 32);
+  q.scale = c.arena.take_array<float>(q.slots());
+  q.low = c.arena.take_array<float>(q.slots());
+  q.less = c.arena.take_array<int32_t>(q.slots() * 3);
+  c.pool.parallel(q.rows, Int8Rows::most,
+                  [&](int64_t begin, int64_t end) { c.kernels.to_int8(x.f32(), begin, end, q); });
   return q;
+}
+
+// Integer products, with the weight's packed form or, where there is none, one that lives as long as the product.
+void multiply_fast(Ctx& c, const Weight& w, Tensor x, Tensor y) {
+  const Int8Rows q = to_int8(c, x);
+  if (w.packing) {
+    const Panels& panels = w.packing->get(w, c.pool);
+    c.pool.parallel(panels.count(), row_grain / panel_rows,
+                    [&](int64_t begin, int64_t end) { c.kernels.matmul_fast(panels, q, begin, end, y.f32(), w.rows); });
+    return;
+  }
+  c.pool.parallel(w.rows, row_grain, [&](int64_t begin, int64_t end) {
+    std::unique_ptr<uint8_t[]> memory;
+    size_t size = 0;
+    for (int64_t r = begin; r < end; r += panel_rows) {
+      const Panels panel = pack_loose(w, r, std::min(end, r + panel_rows), memory, size);
+      c.kernels.matmul_fast(panel, q, 0, 1, y.f32() + r, w.rows);
+    }
+  });
 }
 
 void add_bias(Ctx& c, Tensor y, Tensor bias) {
@@ -48,15 +68,12 @@ Tensor linear(Ctx& c, const Weight& w, Tensor bias, Tensor x) {
   assert(x.cols() == w.cols);
   const int64_t n = x.rows();
   Tensor y = c.make({n, w.rows});
-  if (c.compute == Compute::fast && w.format->codes && w.cols % 32 == 0) {
-    Int8Rows q = to_int8(c, x);
-    c.pool.parallel(w.rows, row_grain,
-                    [&](int64_t begin, int64_t end) { c.kernels.matmul_fast(w, q, begin, end, y.f32(), w.rows); });
-  } else {
+  if (c.compute == Compute::fast && w.format->codes && w.cols % 32 == 0)
+    multiply_fast(c, w, x, y);
+  else
     c.pool.parallel(w.rows, row_grain, [&](int64_t begin, int64_t end) {
       c.kernels.matmul_exact(w, x.f32(), n, begin, end, y.f32(), w.rows);
     });
-  }
   if (bias) add_bias(c, y, bias);
   if (c.tape)
     c.tape->record([c, w, bias, x, y, n] {

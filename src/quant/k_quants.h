@@ -40,13 +40,19 @@ inline void q3_k(const uint8_t* b, int8_t* code, float* scale, float*) {
   two_bit_planes(b + 32, [&](int i, int q) { code[i] = static_cast<int8_t>(q - (b[i % 32] >> i / 32 & 1 ? 0 : 4)); });
 }
 
-/// The eight six-bit scales and minimums of Q4_K and Q5_K.
-inline void six_bit_scales(const uint8_t* s, float d, float dmin, float* scale, float* minimum) {
+/// The eight six-bit scales and minimums of Q4_K and Q5_K, as they are.
+inline void six_bits(const uint8_t* s, uint8_t* scale, uint8_t* minimum) {
   for (int g = 0; g < 8; ++g) {
-    int a = g < 4 ? s[g] & 63 : (s[g + 4] & 15) | (s[g - 4] >> 6) << 4;
-    int m = g < 4 ? s[g + 4] & 63 : (s[g + 4] >> 4) | (s[g] >> 6) << 4;
-    scale[g] = d * static_cast<float>(a), minimum[g] = dmin * static_cast<float>(m);
+    scale[g] = static_cast<uint8_t>(g < 4 ? s[g] & 63 : (s[g + 4] & 15) | (s[g - 4] >> 6) << 4);
+    minimum[g] = static_cast<uint8_t>(g < 4 ? s[g + 4] & 63 : (s[g + 4] >> 4) | (s[g] >> 6) << 4);
   }
+}
+
+inline void six_bit_scales(const uint8_t* s, float d, float dmin, float* scale, float* minimum) {
+  uint8_t a[8], m[8];
+  six_bits(s, a, m);
+  for (int g = 0; g < 8; ++g)
+    scale[g] = d * static_cast<float>(a[g]), minimum[g] = dmin * static_cast<float>(m[g]);
 }
 
 // Byte j of run r holds elements 64 r + j (low nibble) and 64 r + 32 + j (high).

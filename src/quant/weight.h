@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "quant/format.h"
+#include "quant/panels.h"
 
 namespace madang {
 
@@ -14,6 +15,7 @@ struct Weight {
   const uint8_t* bytes = nullptr;
   int64_t rows = 0, cols = 0;
   std::shared_ptr<const void> owner;
+  std::shared_ptr<Packing> packing;  ///< null: packed anew for every product
 
   explicit operator bool() const { return bytes != nullptr; }
   int64_t row_bytes() const { return format->row_bytes(cols); }
@@ -21,7 +23,7 @@ struct Weight {
   int64_t size() const { return rows * row_bytes(); }
   const float* f32() const { return reinterpret_cast<const float*>(bytes); }  ///< only if format is F32
   /// Rows [begin, begin + n) of this matrix.
-  Weight slice(int64_t begin, int64_t n) const { return {format, row(begin), n, cols, owner}; }
+  Weight slice(int64_t begin, int64_t n) const { return {format, row(begin), n, cols, owner, nullptr}; }
 };
 
 }  // namespace madang

@@ -116,7 +116,7 @@ Weight Scope::weight(std::string_view name, int64_t rows, int64_t cols) const {
   if (state_->hold == Hold::widened) {
     const Buffer value = state_->decoded(full(name), {rows, cols});
     auto owner = std::make_shared<Buffer>(value);
-    return {&f32_format, static_cast<const uint8_t*>(value.view().data), rows, cols, std::move(owner)};
+    return {&f32_format, static_cast<const uint8_t*>(value.view().data), rows, cols, std::move(owner), nullptr};
   }
   StoredTensor t = state_->get(full(name), std::array{rows, cols});
   if (cols % t.format->block != 0)  // blocks ran along another axis
@@ -124,13 +124,14 @@ Weight Scope::weight(std::string_view name, int64_t rows, int64_t cols) const {
         .at(state_->place(t))
         .expected(fmt::format("a multiple of {}", t.format->block))
         .found(t.shape_text());
-  Weight w{t.format, t.bytes.data(), rows, cols, t.owner};
+  Weight w{t.format, t.bytes.data(), rows, cols, t.owner, nullptr};
   if (t.format == &f32_format && reinterpret_cast<uintptr_t>(w.bytes) % alignof(float) != 0) {
     auto copy = std::make_shared_for_overwrite<float[]>(t.bytes.size() / sizeof(float));
     std::memcpy(copy.get(), t.bytes.data(), t.bytes.size());
     if (t.file) t.file->release(t.bytes);
     w.bytes = reinterpret_cast<const uint8_t*>(copy.get()), w.owner = std::move(copy);
   }
+  if (panel_form(*t.format) >= 0 && cols % 32 == 0) w.packing = std::make_shared<Packing>(t.file);
   return w;
 }
 

@@ -1,70 +1,13 @@
 // The vector kernels against their twins: AVX2 gives the emulated vocabulary's bits, exact products also the
 // reference's, everything else the reference's values; one row and many, any split of the work, give the same bits.
-#include <cmath>
-#include <cstring>
-#include <vector>
-
-#include "base/cpu.h"
-#include "base/random.h"
-#include "kernels/table.h"
-#include "support.h"
-#include "tensor/half.h"
+#include "kernels_support.h"
 
 namespace madang {
 namespace {
 
-std::vector<float> normals(Random& random, int64_t n, float size = 1) {
-  std::vector<float> out(static_cast<size_t>(n));
-  for (float& x : out) x = size * static_cast<float>(random.normal());
-  return out;
-}
+using test::normals, test::random_blocks, test::tables;
 
-// Random blocks whose half-float fields are finite and of moderate size.
-std::vector<uint8_t> random_blocks(Random& random, const Format& f, int64_t rows, int64_t cols) {
-  std::vector<uint8_t> bytes(static_cast<size_t>(rows * f.row_bytes(cols)));
-  for (auto& b : bytes) b = static_cast<uint8_t>(random.bits());
-  for (size_t at = 0; f.group && at < bytes.size(); at += static_cast<size_t>(f.bytes)) {
-    uint8_t* b = bytes.data() + at;
-    // Wherever the format keeps its float16 fields, a 2-byte field with a small exponent is harmless as anything else.
-    if (f.name == "MXFP4") b[0] = static_cast<uint8_t>(110 + b[0] % 20);  // its scale is a whole byte of exponent
-    for (int i = 0; i + 2 <= f.bytes; i += 2)
-      if (b[i + 1] >= 0x40) b[i + 1] = static_cast<uint8_t>((b[i + 1] & 0x80) | 0x2C);
-  }
-  if (!f.group)
-    for (size_t i = 0; i < bytes.size() / static_cast<size_t>(f.bytes); ++i) {
-      const float x = static_cast<float>(random.normal());
-      if (f.bytes == 4)
-        std::memcpy(bytes.data() + 4 * i, &x, 4);
-      else {
-        uint16_t h = &f == &f16_format ? half_of_float(x) : bf16_of_float(x);
-        std::memcpy(bytes.data() + 2 * i, &h, 2);
-      }
-    }
-  return bytes;
-}
-
-std::vector<const Kernels*> tables() {
-  std::vector<const Kernels*> all{&emulated_kernels()};
-#if defined(__x86_64__)
-  if (Cpu::detect().avx2) all.push_back(&avx2_kernels());
-#endif
-  return all;
-}
-
-struct Int8 {
-  std::vector<int8_t> code;
-  std::vector<float> scale, sum;
-  Int8Rows rows;
-  Int8(const Kernels& k, const std::vector<float>& x, int64_t n, int64_t cols)
-      : code(static_cast<size_t>(n * cols)),
-        scale(static_cast<size_t>(n * cols / 32)),
-        sum(static_cast<size_t>(n * cols / 16)),
-        rows{n, cols, code.data(), scale.data(), sum.data()} {
-    k.to_int8(x.data(), 0, n, rows);
-  }
-};
-
-TEST(Simd, ProductsOfEveryFormat) {
+TEST(Simd, ExactProductsOfEveryFormat) {
   Random random(test::seed());
   for (const Format& f : formats()) {
     const int64_t rows = random.between(1, 11), n = random.between(1, 9);
@@ -73,12 +16,11 @@ TEST(Simd, ProductsOfEveryFormat) {
     const auto bytes = random_blocks(random, f, rows, cols);
     const Weight w{&f, bytes.data(), rows, cols, nullptr};
     const auto x = normals(random, n * cols);
-    std::vector<float> ref(static_cast<size_t>(n * rows)), fast_ref(ref.size());
+    std::vector<float> ref(static_cast<size_t>(n * rows));
     ref_kernels.matmul_exact(w, x.data(), n, 0, rows, ref.data(), rows);
     float finite = 0;
     for (float v : ref) finite += v;
     ASSERT_TRUE(std::isfinite(finite)) << f.name;
-    std::vector<float> first_fast;
     for (const Kernels* k : tables()) {
       std::vector<float> y(ref.size()), one(ref.size());
       k->matmul_exact(w, x.data(), n, 0, rows, y.data(), rows);
@@ -88,32 +30,7 @@ TEST(Simd, ProductsOfEveryFormat) {
         for (int64_t r = 0; r < rows; ++r)
           k->matmul_exact(w, x.data() + t * cols, 1, r, r + 1, one.data() + t * rows, rows);
       EXPECT_EQ(std::memcmp(y.data(), one.data(), y.size() * 4), 0) << k->name << " one by one " << f.name;
-      if (!f.codes) continue;
-      const Int8 q(*k, x, n, cols);
-      k->matmul_fast(w, q.rows, 0, rows, y.data(), rows);
-      for (int64_t t = 0; t < n; ++t) {
-        Int8Rows single{1, cols, q.rows.code + t * cols, q.rows.scale + t * (cols / 32), q.rows.sum + t * (cols / 16)};
-        for (int64_t r = 0; r < rows; ++r) k->matmul_fast(w, single, r, r + 1, one.data() + t * rows, rows);
-      }
-      EXPECT_EQ(std::memcmp(y.data(), one.data(), y.size() * 4), 0) << k->name << " fast one by one " << f.name;
-      ref_kernels.matmul_fast(w, q.rows, 0, rows, fast_ref.data(), rows);
-      EXPECT_EQ(std::memcmp(y.data(), fast_ref.data(), y.size() * 4), 0) << k->name << " fast " << f.name;
-      if (first_fast.empty()) first_fast = y;
-      EXPECT_EQ(std::memcmp(y.data(), first_fast.data(), y.size() * 4), 0)
-          << k->name << " against the emulated twin " << f.name;
     }
-  }
-}
-
-TEST(Simd, Int8RowsRoundToTheNearestCode) {
-  Random random(test::seed());
-  const auto x = normals(random, 5 * 96, 3);
-  for (const Kernels* k : tables()) {
-    const Int8 q(*k, x, 5, 96), r(ref_kernels, x, 5, 96);
-    EXPECT_EQ(q.code, r.code) << k->name;
-    EXPECT_EQ(q.scale, r.scale) << k->name;
-    EXPECT_EQ(q.sum, r.sum) << k->name;
-    for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(q.scale[i / 32] * q.code[i], x[i], q.scale[i / 32] * 0.5001f);
   }
 }
 

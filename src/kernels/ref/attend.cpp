@@ -27,6 +27,10 @@ float capped(const AttendTask& task, float score) {
   return task.softcap > 0 ? task.softcap * std::tanh(score / task.softcap) : score;
 }
 
+float bias_of(const AttendTask& task, int h, int64_t position) {
+  return task.bias ? task.bias[h * task.bias_stride + position] : 0.0f;
+}
+
 // Head h of query i against all its keys, block by block.
 void attend_one(const AttendTask& task, int64_t i, int h, std::vector<float>& key, std::vector<float>& score) {
   const float* query = task.query + i * task.query_stride + h * task.key_dim;
@@ -41,7 +45,8 @@ void attend_one(const AttendTask& task, int64_t i, int h, std::vector<float>& ke
     float top = largest;
     for (int64_t j = low; j < high; ++j) {
       kv_decode(task.kv.type, keys + j * task.kv.key_row, task.key_dim, key.data());
-      score[static_cast<size_t>(j)] = capped(task, task.scale * dot(query, key.data(), task.key_dim));
+      score[static_cast<size_t>(j)] =
+          capped(task, task.scale * dot(query, key.data(), task.key_dim)) + bias_of(task, h, block * kv_block + j);
       top = std::max(top, score[static_cast<size_t>(j)]);
     }
     float shrink = std::exp(largest - top);  // 0 at the first block
@@ -88,7 +93,7 @@ void attend_back(const AttendTask& task, const float* dout, float* dquery, float
         const float* key = row(task.kv.keys, task.kv.key_row, task.kv.key_head);
         const float* value = row(task.kv.values, task.kv.value_row, task.kv.value_head);
         float score = capped(task, task.scale * dot(query, key, task.key_dim));
-        float p = std::exp(score - task.log_sum[i * task.log_sum_stride + h]);
+        float p = std::exp(score + bias_of(task, h, j) - task.log_sum[i * task.log_sum_stride + h]);
         for (int k = 0; k < task.value_dim; ++k) dv[j * dv_stride + k] += p * d[k];
         float ds = p * (dot(d, value, task.value_dim) - along);
         if (task.softcap > 0) ds *= 1 - score / task.softcap * (score / task.softcap);  // 1 - tanh^2

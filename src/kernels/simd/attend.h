@@ -33,10 +33,10 @@ struct Gathered {
   float largest = -std::numeric_limits<float>::infinity(), sum = 0;
 };
 
-// One query head against keys [low, high) of one decoded block.
+// One query head against keys [low, high) of one decoded block; `bias` (or null) is the block's.
 template <class V>
-void attend_block(const AttendTask& task, const float* query, const float* keys, const float* values, int64_t low,
-                  int64_t high, Gathered& g, float* out) {
+void attend_block(const AttendTask& task, const float* query, const float* keys, const float* values, const float* bias,
+                  int64_t low, int64_t high, Gathered& g, float* out) {
   const int64_t dim = task.value_dim;
   float score[kv_block];
   for (int64_t j = low; j < high; ++j) score[j] = task.scale * dot<V>(query, keys + j * task.key_dim, task.key_dim);
@@ -45,6 +45,7 @@ void attend_block(const AttendTask& task, const float* query, const float* keys,
       const auto cap = V::set(task.softcap);
       V::store_n(score + low + i, V::mul(cap, tanh<V>(V::div(V::load_n(score + low + i, k), cap))), k);
     });
+  for (int64_t j = low; bias && j < high; ++j) score[j] += bias[j];
   // Lanes are counted from the block's start, so what a window hides counts as zero.
   float shown[kv_block] = {};
   const float top = std::max(g.largest, largest_of<V>(score + low, high - low));
@@ -95,8 +96,9 @@ void attend(const AttendTask& task) {
                     high = std::min(kv_block, task.first + i + 1 - start);
       if (low >= high) continue;
       for (int h = 0; h < task.heads; ++h)
-        attend_block<V>(task, task.query + i * task.query_stride + h * task.key_dim, keys.data(), values.data(), low,
-                        high, gathered[static_cast<size_t>(i * task.heads + h)],
+        attend_block<V>(task, task.query + i * task.query_stride + h * task.key_dim, keys.data(), values.data(),
+                        task.bias ? task.bias + h * task.bias_stride + start : nullptr, low, high,
+                        gathered[static_cast<size_t>(i * task.heads + h)],
                         task.out + i * task.out_stride + h * task.value_dim);
     }
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "quant/bits.h"
 #include "tensor/half.h"
 
 namespace madang {
@@ -14,9 +15,6 @@ struct Emulated {
   struct F {
     float v[8];
   };  // eight floats
-  struct I {
-    int32_t v[8];
-  };  // eight integers
   struct B {
     int8_t v[32];
   };  // 32 signed bytes
@@ -38,9 +36,6 @@ struct Emulated {
   static F zero() { return set(0); }
   static F set(float x) {
     return each([&](int) { return x; });
-  }
-  static F set_halves(float low, float high) {
-    return each([&](int i) { return i < 4 ? low : high; });
   }
   static F load(const float* p) {
     return each([&](int i) { return p[i]; });
@@ -135,20 +130,6 @@ struct Emulated {
   static B minus(B a, int8_t b) {
     return each_byte([&](int i) { return a.v[i] - b; });
   }
-  /// Lane i: the sum of a[4i + j] * b[4i + j]. b must not be -128.
-  static I dot(B a, B b) {
-    I y;
-    for (int i = 0; i < 8; ++i) {
-      y.v[i] = 0;
-      for (int j = 4 * i; j < 4 * i + 4; ++j) y.v[i] += a.v[j] * b.v[j];
-    }
-    return y;
-  }
-  /// The same for a without negative values and pair sums within 16 bits (codes up to 127).
-  static I dot_unsigned(B a, B b) { return dot(a, b); }
-  static F to_float(I x) {
-    return each([&](int i) { return static_cast<float>(x.v[i]); });
-  }
   /// Four times eight whole floats within -127 .. 127 as 32 bytes.
   static B pack(F a, F b, F c, F d) {
     const F* in[] = {&a, &b, &c, &d};
@@ -158,6 +139,106 @@ struct Emulated {
   static void half_sums(B x, int32_t out[2]) {
     out[0] = out[1] = 0;
     for (int i = 0; i < 32; ++i) out[i / 16] += x.v[i];
+  }
+};
+
+/// The panel vocabulary in plain C++, sixteen rows to a register.
+struct EmulatedPanels {
+  static constexpr int lanes = 16, tokens = 12;
+  /// Whether dot<8> takes codes less 128, so that sums need not start with their offset.
+  static constexpr bool signed_bytes = false;
+  struct F {
+    float v[lanes];
+  };
+  struct Sum {
+    int32_t v[lanes];
+  };
+  struct B {
+    uint8_t v[4 * lanes];
+  };
+
+  template <class Op>
+  static F each(Op op) {
+    F y;
+    for (int i = 0; i < lanes; ++i) y.v[i] = op(i);
+    return y;
+  }
+  template <class Op>
+  static B each_byte(Op op) {
+    B y;
+    for (int i = 0; i < 4 * lanes; ++i) y.v[i] = static_cast<uint8_t>(op(i));
+    return y;
+  }
+
+  // ---- scales and accumulators
+  static F zero() { return set(0); }
+  static F set(float x) {
+    return each([&](int) { return x; });
+  }
+  static F load(const float* p) {
+    return each([&](int i) { return p[i]; });
+  }
+  static F load_half(const uint8_t* p) {
+    return each([&](int i) { return half_field(p + 2 * i); });
+  }
+  static F load_u8(const uint8_t* p) {
+    return each([&](int i) { return static_cast<float>(p[i]); });
+  }
+  static F load_i8(const uint8_t* p) {
+    return each([&](int i) { return static_cast<float>(static_cast<int8_t>(p[i])); });
+  }
+  static void store_n(float* p, F x, int64_t n) { std::memcpy(p, x.v, static_cast<size_t>(n < lanes ? n : lanes) * 4); }
+  static F mul(F a, F b) {
+    return each([&](int i) { return a.v[i] * b.v[i]; });
+  }
+  static F fma(F a, F b, F c) {
+    return each([&](int i) { return std::fma(a.v[i], b.v[i], c.v[i]); });
+  }
+
+  // ---- codes
+  static B load_codes(const uint8_t* p) {
+    B y;
+    std::memcpy(y.v, p, sizeof y.v);
+    return y;
+  }
+  static B low_nibbles(B x) {
+    return each_byte([&](int i) { return x.v[i] & 15; });
+  }
+  static B high_nibbles(B x) {
+    return each_byte([&](int i) { return x.v[i] >> 4; });
+  }
+  static B either(B a, B b) {
+    return each_byte([&](int i) { return a.v[i] | b.v[i]; });
+  }
+  /// The bits of every byte from bit `at` on, moved to where `mask` has its bits (from bit 4 on).
+  template <int at, int mask>
+  static B lift(B x) {
+    return each_byte([&](int i) { return x.v[i] >> at << 4 & mask; });
+  }
+
+  // ---- integer sums
+  static Sum start() { return {}; }
+  /// *less * 2^shift in every lane.
+  template <int shift>
+  static Sum start(const int32_t* less) {
+    Sum y;
+    for (int32_t& v : y.v) v = *less * (1 << shift);
+    return y;
+  }
+  /// Lane i gains the products of codes 4i .. 4i + 3, each below 2^bits, with the four at x.
+  template <int bits>
+  static void dot(Sum& sum, B codes, const int8_t* x) {
+    for (int i = 0; i < 4 * lanes; ++i) sum.v[i / 4] += codes.v[i] * x[i % 4];
+  }
+  /// Whether sums must be settled after the quad-th quad of a group, `last` of its sum: sets that add in 16 bits must
+  /// widen in time.
+  template <int bits>
+  static constexpr bool settles(int, bool) {
+    return false;
+  }
+  static void settle(Sum&) {}
+  static F to_float(const Sum& sum) {
+    return each([&](int i) { return static_cast<float>(sum.v[i]); });
   }
 };
 

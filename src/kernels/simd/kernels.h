@@ -1,17 +1,18 @@
-// The table filled from the vocabulary V; what has no vector form stays the reference's.
+// The table filled from the vocabulary V and the panel vocabulary P; what has no vector form stays the reference's.
 #pragma once
 #include "kernels/simd/attend.h"
 #include "kernels/simd/matmul.h"
+#include "kernels/simd/panels.h"
 #include "kernels/simd/scan.h"
 
 namespace madang::simd {
 
-template <class V>
+template <class V, class P>
 Kernels fill(const char* name) {
   Kernels k = ref_kernels;
   k.name = name;
   k.matmul_exact = matmul_exact<V>;
-  k.matmul_fast = matmul_fast<V>;
+  k.matmul_fast = matmul_fast<P>;
   k.to_int8 = to_int8<V>;
   k.dot = dot<V>;
   k.rms_norm = rms_norm<V>;

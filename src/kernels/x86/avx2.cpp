@@ -1,5 +1,5 @@
-// AVX2, FMA and F16C: the vocabulary in intrinsics, and the kernels compiled over it in a target region. Standard
-// headers and those of lower floors come before the region, so that nothing shared is compiled for this set.
+// AVX2, FMA and F16C: the kernels compiled over it in a target region. Standard headers and those
+// of lower floors come before the region, so that nothing shared is compiled for this set.
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "kernels/table.h"
@@ -24,111 +25,13 @@
 #endif
 
 #include "kernels/simd/kernels.h"
+#include "kernels/x86/avx2.h"
 
 namespace madang {
-namespace {
-
-// Each word means what its namesake in simd/emulated.h does.
-struct Avx2 {
-  using F = __m256;
-  using I = __m256i;
-  using B = __m256i;
-
-  static F zero() { return _mm256_setzero_ps(); }
-  static F set(float x) { return _mm256_set1_ps(x); }
-  static F set_halves(float low, float high) { return _mm256_set_m128(_mm_set1_ps(high), _mm_set1_ps(low)); }
-  static F load(const float* p) { return _mm256_loadu_ps(p); }
-  static __m256i mask(int64_t n) {
-    static const int32_t lanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lanes + 8 - (n < 8 ? n : 8)));
-  }
-  static F load_n(const float* p, int64_t n) { return n >= 8 ? load(p) : _mm256_maskload_ps(p, mask(n)); }
-  static F load_half(const uint16_t* p) {
-    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-  }
-  static F load_bf16(const uint16_t* p) {
-    return _mm256_castsi256_ps(
-        _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16));
-  }
-  static float half(uint16_t h) { return _cvtsh_ss(h); }
-  static F load_i8(const int8_t* p) {
-    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
-  }
-  static void store(float* p, F x) { _mm256_storeu_ps(p, x); }
-  static void store_n(float* p, F x, int64_t n) { n >= 8 ? store(p, x) : _mm256_maskstore_ps(p, mask(n), x); }
-  static F add(F a, F b) { return _mm256_add_ps(a, b); }
-  static F sub(F a, F b) { return _mm256_sub_ps(a, b); }
-  static F mul(F a, F b) { return _mm256_mul_ps(a, b); }
-  static F div(F a, F b) { return _mm256_div_ps(a, b); }
-  static F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
-  static F min(F a, F b) { return _mm256_min_ps(a, b); }
-  static F max(F a, F b) { return _mm256_max_ps(a, b); }
-  static F abs(F a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
-  static F round(F a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
-  static F below(F a, F b, F yes, F no) { return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
-  static F power_of_two(F n) {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvttps_epi32(n), _mm256_set1_epi32(127)), 23));
-  }
-  static float fold(F x) {
-    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
-    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
-  }
-
-  static B load_bytes(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
-  static void store_bytes(void* p, B x) { _mm256_storeu_si256(static_cast<__m256i*>(p), x); }
-  static B nibbles(const uint8_t* p) {
-    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    return _mm256_and_si256(_mm256_set_m128i(_mm_srli_epi16(x, 4), x), _mm256_set1_epi8(15));
-  }
-  static B look_up(const int8_t* table, B x) {
-    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))),
-                               x);
-  }
-  static B low_nibbles(B x) { return _mm256_and_si256(x, _mm256_set1_epi8(15)); }
-  static B high_nibbles(B x) { return _mm256_and_si256(_mm256_srli_epi16(x, 4), _mm256_set1_epi8(15)); }
-  static B move_bits(B x, int at, int to, int bits) {
-    const B low = _mm256_and_si256(_mm256_srli_epi16(x, at), _mm256_set1_epi8(static_cast<char>(bits)));
-    return _mm256_slli_epi16(low, to);
-  }
-  static B two_bits(B x, int at, int to) { return move_bits(x, at, to, 3); }
-  static B one_bit(B x, int at, int to) { return move_bits(x, at, to, 1); }
-  static B spread_bits(uint32_t bits, int8_t value) {
-    // Byte i takes byte i / 8 of the word and keeps bit i % 8.
-    const B spread =
-        _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)),
-                            _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303));
-    const B bit = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201u));
-    return _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit), _mm256_set1_epi8(value));
-  }
-  static B either(B a, B b) { return _mm256_or_si256(a, b); }
-  static B minus(B a, int8_t b) { return _mm256_sub_epi8(a, _mm256_set1_epi8(b)); }
-  static I dot(B a, B b) {
-    // |a| b sign(a): pairs stay within 16 bits because codes of activations are within -127 .. 127.
-    const B pairs = _mm256_maddubs_epi16(_mm256_sign_epi8(a, a), _mm256_sign_epi8(b, a));
-    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-  }
-  static I dot_unsigned(B a, B b) { return _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)); }
-  static F to_float(I x) { return _mm256_cvtepi32_ps(x); }
-  static B pack(F a, F b, F c, F d) {
-    const __m256i ab = _mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b));
-    const __m256i cd = _mm256_packs_epi32(_mm256_cvtps_epi32(c), _mm256_cvtps_epi32(d));
-    // The packs work within halves: put the dwords back in order.
-    return _mm256_permutevar8x32_epi32(_mm256_packs_epi16(ab, cd), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-  }
-  static void half_sums(B x, int32_t out[2]) {
-    const __m256i sums = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), x), _mm256_set1_epi16(1));
-    int32_t lanes[8];
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(lanes), sums);
-    out[0] = lanes[0] + lanes[1] + lanes[2] + lanes[3], out[1] = lanes[4] + lanes[5] + lanes[6] + lanes[7];
-  }
-};
-
-}  // namespace
 
 // Built at first use, not at program start: this code may run only where it was picked.
 const Kernels& avx2_kernels() {
-  static const Kernels kernels = simd::fill<Avx2>("avx2");
+  static const Kernels kernels = simd::fill<Avx2, Avx2Panels>("avx2");
   return kernels;
 }
 

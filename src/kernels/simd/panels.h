@@ -1,0 +1,186 @@
+// Products of panels (quant/panels.h) with int8 activations, over the panel vocabulary P of an instruction set: a
+// register holds one number of P::lanes rows, so sums never cross lanes.
+//
+// A tile is P::lanes rows by T tokens. A vector of codes is unpacked once and meets T tokens; each of them broadcasts
+// four codes and multiplies. Integer sums and float accumulators of all T stay in registers: AVX-512 has 32 and takes
+// twelve tokens (12 + 12, and the twelve independent sums hide the latency of the multiply), AVX2 has 16 and takes
+// four.
+#pragma once
+#include <algorithm>
+#include <utility>
+
+#include "kernels/table.h"
+
+namespace madang::simd {
+
+/// body(std::integral_constant<int, i>) for i in 0 .. n - 1, unrolled: arrays it indexes stay in registers.
+template <int n, class Body>
+[[gnu::always_inline]] static inline void each_of(Body&& body) {
+  [&]<int... i>(std::integer_sequence<int, i...>) {
+    (body(std::integral_constant<int, i>{}), ...);
+  }(std::make_integer_sequence<int, n>{});
+}
+
+/// Where one register's rows of one panel begin.
+struct PanelCursor {
+  const uint8_t *code, *scale;
+};
+
+/// Codes of quad 4 h + v of one group.
+template <class P, PanelForm form, int v, int h>
+[[gnu::always_inline]] static inline typename P::B quad(const uint8_t* code) {
+  if constexpr (form.bits == 8) {
+    return P::load_codes(code + 64 * (4 * h + v));
+  } else {
+    const auto both = P::load_codes(code + 64 * v);
+    const auto low = h == 0 ? P::low_nibbles(both) : P::high_nibbles(both);
+    if constexpr (form.bits == 5) return P::either(low, P::template lift<4 * h + v, 0x10>(P::load_codes(code + 256)));
+    if constexpr (form.bits == 6)
+      return P::either(low, P::template lift<2 * v, 0x30>(P::load_codes(code + 256 + 64 * h)));
+    return low;
+  }
+}
+
+/// The scales and minimums of one register's rows, as they are walked group by group.
+template <class P, PanelForm form>
+struct PanelScales {
+  using F = typename P::F;
+  const uint8_t* at;
+  F d, dmin;
+
+  void begin_block(int first_row) {
+    if constexpr (form.bytes()) {
+      d = P::load_half(at + 2 * first_row);
+      if constexpr (form.minimum) dmin = P::load_half(at + 2 * panel_rows + 2 * first_row);
+      at += 2 * panel_rows * (form.minimum ? 2 : 1);
+    }
+  }
+  F next(int first_row, F factor) {
+    F value;
+    if constexpr (form.scale == PanelScale::half)
+      value = P::load_half(at + 2 * first_row);
+    else if constexpr (form.scale == PanelScale::single)
+      value = P::load(reinterpret_cast<const float*>(at) + first_row);
+    else if constexpr (form.scale == PanelScale::byte)
+      value = P::mul(factor, P::load_u8(at + first_row));
+    else
+      value = P::mul(factor, P::load_i8(at + first_row));
+    at += form.rows_bytes();
+    return value;
+  }
+};
+
+/// Rows [first_row, first_row + P::lanes) of one panel by T tokens from slot `slot` on.
+template <class P, PanelForm form, int T>
+[[gnu::always_inline]] static inline void panel_tile(const PanelCursor& w, int first_row, const Int8Rows& x,
+                                                     int64_t slot, typename P::F (&acc)[T]) {
+  using Sum = typename P::Sum;
+  constexpr int shift = form.offset ? std::countr_zero(static_cast<unsigned>(form.offset)) : 0;
+  constexpr int halves = 32 / form.group;
+  const int64_t groups = x.groups(), slots = x.slots();
+  const uint8_t* code = w.code + 4 * first_row;
+  PanelScales<P, form> scales{w.scale, P::zero(), P::zero()};
+  for (auto& a : acc) a = P::zero();
+  for (int64_t g = 0; g < groups; ++g, code += form.code_bytes(), slot += x.tile) {
+    if (form.bytes() && g % 8 == 0) scales.begin_block(first_row);
+    const int8_t* xc = x.code + slot * 32;
+    Sum sum[T];
+    each_of<2>([&](auto h) {
+      constexpr bool begins = h == 0 || halves == 2, ends = h == 1 || halves == 2;
+      if constexpr (begins) {
+        const int32_t* less = x.less + slot + (halves == 2 ? (h + 1) * slots : 0);
+        each_of<T>([&](auto t) {
+          if constexpr (form.offset && !(form.bits == 8 && P::signed_bytes))
+            sum[t] = P::template start<shift>(less + t);
+          else
+            sum[t] = P::start();
+        });
+      }
+      each_of<4>([&](auto v) {
+        const auto codes = quad<P, form, v, h>(code);
+        each_of<T>([&](auto t) { P::template dot<form.bits>(sum[t], codes, xc + 32 * t + 16 * h + 4 * v); });
+        if constexpr (P::template settles<form.bits>(4 * h + v, ends && v == 3))
+          each_of<T>([&](auto t) { P::settle(sum[t]); });
+      });
+      if constexpr (ends) {
+        const auto scale = scales.next(first_row, scales.d);
+        each_of<T>(
+            [&](auto t) { acc[t] = P::fma(P::to_float(sum[t]), P::mul(scale, P::set(x.scale[slot + t])), acc[t]); });
+        if constexpr (form.minimum) {
+          const auto minimum = scales.next(first_row, scales.dmin);
+          each_of<T>([&](auto t) {
+            const auto low = halves == 1
+                                 ? P::set(x.low[slot + t])
+                                 : P::set(x.scale[slot + t] * static_cast<float>(x.less[(h + 1) * slots + slot + t]));
+            acc[t] = P::fma(minimum, low, acc[t]);
+          });
+        }
+      }
+    });
+  }
+}
+
+/// One panel by T tokens, from token t on.
+template <class P, PanelForm form, int T>
+static void panel_product(const PanelCursor& w, int64_t row, int64_t rows, const Int8Rows& x, int64_t t, float* y,
+                          int64_t y_stride) {
+  for (int first = 0; first < panel_rows; first += P::lanes) {
+    typename P::F acc[T];
+    panel_tile<P, form, T>(w, first, x, x.slot(t, 0), acc);
+    const int64_t held = rows - row - first;
+    for (int i = 0; i < T; ++i)
+      if (held > 0) P::store_n(y + (t + i) * y_stride + row + first, acc[i], held);
+  }
+}
+
+/// Panels [begin, end): a tile of tokens stays in the first-level cache while the panels go by.
+template <class P, PanelForm form>
+static void panel_products(const Panels& w, const Int8Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride) {
+  auto all = [&]<int T>(int64_t t) {
+    for (int64_t p = begin; p < end; ++p)
+      panel_product<P, form, T>({w.codes(p), w.scales(p)}, p * panel_rows, w.rows, x, t, y, y_stride);
+  };
+  for (int64_t tile = 0; tile < x.rows; tile += x.tile) {
+    const int64_t last = std::min(tile + x.tile, x.rows);
+    int64_t t = tile;
+    for (; t + P::tokens <= last; t += P::tokens) all.template operator()<P::tokens>(t);
+    if constexpr (P::tokens > 4)
+      for (; t + 4 <= last; t += 4) all.template operator()<4>(t);
+    for (; t + 2 <= last; t += 2) all.template operator()<2>(t);
+    for (; t < last; ++t) all.template operator()<1>(t);
+  }
+}
+
+template <class P>
+void matmul_fast(const Panels& w, const Int8Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride) {
+  each_of<panel_form_count>([&](auto form) {
+    if (w.form == form) panel_products<P, panel_forms[form]>(w, x, begin, end, y, y_stride);
+  });
+}
+
+template <class V>
+void to_int8(const float* x, int64_t begin, int64_t end, const Int8Rows& out) {
+  const int64_t groups = out.groups(), slots = out.slots();
+  for (int64_t r = begin; r < end; ++r)
+    for (int64_t g = 0; g < groups; ++g) {
+      const float* p = x + r * out.cols + g * 32;
+      const int64_t slot = out.slot(r, g);
+      typename V::F v[4], top = V::zero();
+      for (int i = 0; i < 4; ++i) v[i] = V::load(p + 8 * i), top = V::max(top, V::abs(v[i]));
+      float lanes[8], largest = 0;
+      V::store(lanes, top);
+      for (float lane : lanes) largest = std::max(largest, lane);
+      const auto inverse = V::set(largest > 0 ? 127.0f / largest : 0.0f);
+      for (auto& f : v) f = V::round(V::mul(f, inverse));
+      const auto codes = V::pack(v[0], v[1], v[2], v[3]);
+      V::store_bytes(out.code + slot * 32, codes);
+      int32_t sums[2];
+      V::half_sums(codes, sums);
+      out.scale[slot] = largest / 127.0f;
+      out.low[slot] = out.scale[slot] * static_cast<float>(-sums[0] - sums[1]);
+      out.less[slot] = -sums[0] - sums[1];
+      for (int h = 0; h < 2; ++h) out.less[(h + 1) * slots + slot] = -sums[h];
+    }
+}
+
+}  // namespace madang::simd

@@ -1,0 +1,67 @@
+// The panel vocabulary in AVX-512 with VNNI; rows and elements, eight lanes by the house's order of sums, stay AVX2's.
+// To be included inside a target region only.
+#pragma once
+#include "kernels/x86/avx2.h"
+
+namespace madang {
+namespace {
+
+struct Avx512Panels {
+  static constexpr int lanes = 16, tokens = 12;
+  static constexpr bool signed_bytes = false;
+  using F = __m512;
+  using B = __m512i;
+  using Sum = __m512i;
+
+  static F zero() { return _mm512_setzero_ps(); }
+  static F set(float x) { return _mm512_set1_ps(x); }
+  static F load(const float* p) { return _mm512_loadu_ps(p); }
+  static F load_half(const uint8_t* p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  static F load_u8(const uint8_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
+  static F load_i8(const uint8_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
+  static void store_n(float* p, F x, int64_t n) {
+    if (n >= lanes)
+      _mm512_storeu_ps(p, x);
+    else
+      _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), x);
+  }
+  static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
+  static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+
+  static B load_codes(const uint8_t* p) { return _mm512_loadu_si512(p); }
+  static B low_nibbles(B x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)); }
+  static B high_nibbles(B x) { return _mm512_and_si512(_mm512_srli_epi16(x, 4), _mm512_set1_epi8(15)); }
+  static B either(B a, B b) { return _mm512_or_si512(a, b); }
+  template <int at, int mask>
+  static B lift(B x) {
+    const B moved = at < 4 ? _mm512_slli_epi16(x, at < 4 ? 4 - at : 0) : _mm512_srli_epi16(x, at < 4 ? 0 : at - 4);
+    return _mm512_and_si512(moved, _mm512_set1_epi8(mask));
+  }
+
+  static Sum start() { return _mm512_setzero_si512(); }
+  template <int shift>
+  static Sum start(const int32_t* less) {
+    return _mm512_slli_epi32(_mm512_set1_epi32(*less), shift);
+  }
+  template <int bits>
+  static void dot(Sum& sum, B codes, const int8_t* x) {
+    int32_t word;
+    std::memcpy(&word, x, 4);
+    sum = _mm512_dpbusd_epi32(sum, codes, _mm512_set1_epi32(word));
+  }
+  template <int bits>
+  static constexpr bool settles(int, bool) {
+    return false;
+  }
+  static void settle(Sum&) {}
+  static F to_float(const Sum& sum) { return _mm512_cvtepi32_ps(sum); }
+};
+
+}  // namespace
+}  // namespace madang

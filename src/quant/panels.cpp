@@ -1,0 +1,207 @@
+// Packing: blocks are read by the format's own reader, row by row, and their codes put where panels.h says.
+#include "quant/panels.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <new>
+
+#include "base/thread_pool.h"
+#include "quant/bits.h"
+#include "quant/k_quants.h"
+#include "quant/weight.h"
+
+namespace madang {
+namespace {
+
+// All blocks of the file formats divide this, and it divides by every group.
+constexpr int span = 256;
+constexpr int first_loose = panel_form_count - 4;
+
+// `n` (at most 256) weights of sixteen rows, from one place in each.
+struct Piece {
+  uint8_t code[panel_rows][span];
+  float scale[panel_rows][span / 16], minimum[panel_rows][span / 16];
+  const uint8_t* blocks[panel_rows];  // the file's own bytes; null past the last row
+};
+
+uint32_t four(const uint8_t* code) { return field32(code); }
+void put(uint8_t* at, uint32_t word) { std::memcpy(at, &word, 4); }
+
+// One group of 32 of row r, from `code`, into the group's vectors.
+void put_codes(int bits, const uint8_t* code, int r, uint8_t* to) {
+  if (bits == 8) {
+    for (int q = 0; q < 8; ++q) put(to + 64 * q + 4 * r, four(code + 4 * q));
+    return;
+  }
+  for (int v = 0; v < 4; ++v)
+    put(to + 64 * v + 4 * r, (four(code + 4 * v) & 0x0F0F0F0Fu) | (four(code + 16 + 4 * v) & 0x0F0F0F0Fu) << 4);
+  uint32_t high[2] = {};
+  for (int q = 0; q < 8; ++q)
+    if (bits == 5)
+      high[0] |= (four(code + 4 * q) >> 4 & 0x01010101u) << q;
+    else if (bits == 6)
+      high[q / 4] |= (four(code + 4 * q) >> 4 & 0x03030303u) << 2 * (q % 4);
+  for (int h = 0; h < bits - 4; ++h) put(to + 256 + 64 * h + 4 * r, high[h]);
+}
+
+void put_half(uint8_t* to, int r, float value) {
+  const uint16_t h = half_of_float(value);
+  std::memcpy(to + 2 * r, &h, 2);
+}
+
+// Scales of a file's block of 256 that are bytes times d: byte g is row r's of group g.
+void put_byte_scales(const PanelForm& form, const uint8_t* block, int r, uint8_t* to) {
+  uint8_t scale[16], minimum[16];
+  const bool six = form.minimum;  // Q4_K and Q5_K; else Q6_K
+  if (six)
+    k_quants::six_bits(block + 4, scale, minimum);
+  else
+    std::memcpy(scale, block + 192, 16);
+  std::memcpy(to + 2 * r, block + (six ? 0 : 208), 2);
+  if (six) std::memcpy(to + 2 * panel_rows + 2 * r, block + 2, 2);
+  uint8_t* at = to + 2 * panel_rows * (six ? 2 : 1) + r;
+  for (int g = 0; g < span / form.group; ++g, at += panel_rows) {
+    *at = scale[g];
+    if (six) *(at += panel_rows) = minimum[g];
+  }
+}
+
+void put_scales(const PanelForm& form, const Piece& piece, int64_t n, int r, uint8_t* to) {
+  if (form.bytes()) {
+    if (piece.blocks[r]) put_byte_scales(form, piece.blocks[r], r, to);
+    return;
+  }
+  auto one = [&](float value) {
+    if (form.scale == PanelScale::half)
+      put_half(to, r, value);
+    else
+      std::memcpy(to + 4 * r, &value, 4);
+    to += form.rows_bytes();
+  };
+  for (int64_t g = 0; g < n / form.group; ++g) {
+    one(piece.scale[r][g]);
+    if (form.minimum) one(piece.minimum[r][g]);
+  }
+}
+
+// Rows [row, row + 16) of w, those past `end` zero, into one panel.
+void pack_panel(const Weight& w, int64_t row, int64_t end, const PanelForm& form, uint8_t* codes, uint8_t* scales) {
+  const Format& f = *w.format;
+  std::unique_ptr<Piece> piece(new Piece{});
+  std::memset(scales, 0, static_cast<size_t>(w.cols / form.block() * form.scale_bytes()));
+  const int64_t held = std::min<int64_t>(panel_rows, end - row);
+  for (int64_t at = 0; at < w.cols; at += span) {
+    const int64_t n = std::min<int64_t>(span, w.cols - at);
+    for (int r = 0; r < held; ++r) {
+      int8_t code[span];
+      const uint8_t* block = piece->blocks[r] = w.row(row + r) + at / f.block * f.bytes;
+      for (int64_t i = 0; i < n; i += f.block, block += f.bytes)
+        f.codes(block, code + i, piece->scale[r] + i / f.group, piece->minimum[r] + i / f.group);
+      for (int64_t i = 0; i < n; ++i) piece->code[r][i] = static_cast<uint8_t>(code[i] + form.offset);
+    }
+    uint8_t* to = codes + at / 32 * form.code_bytes();
+    for (int64_t g = 0; g < n / 32; ++g, to += form.code_bytes())
+      for (int r = 0; r < panel_rows; ++r) put_codes(form.bits, piece->code[r] + 32 * g, r, to);
+    for (int r = 0; r < held; ++r) put_scales(form, *piece, n, r, scales + at / form.block() * form.scale_bytes());
+  }
+}
+
+}  // namespace
+
+int panel_form(const Format& format) {
+  switch (format.gguf_type) {  // ids of quant/formats.cpp
+    case 2:
+      return 0;
+    case 3:
+      return 1;
+    case 6:
+      return 2;
+    case 7:
+      return 3;
+    case 8:
+      return 4;
+    case 12:
+      return 5;
+    case 13:
+      return 6;
+    case 14:
+      return 7;
+    default:
+      return -1;
+  }
+}
+
+Panels pack(const Weight& w, ThreadPool& pool) {
+  Panels p{.form = panel_form(*w.format), .rows = w.rows, .cols = w.cols};
+  assert(p.form >= 0 && w.cols % p.shape().block() == 0);
+  auto* memory =
+      static_cast<uint8_t*>(::operator new(static_cast<size_t>(p.count() * p.panel_size()), std::align_val_t(64)));
+  p.bytes = memory;
+  p.owner = std::shared_ptr<const void>(memory, [](void* m) { ::operator delete(m, std::align_val_t(64)); });
+  pool.parallel(p.count(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      uint8_t* codes = memory + i * p.panel_size();
+      pack_panel(w, i * panel_rows, w.rows, p.shape(), codes, codes + p.codes_size());
+    }
+  });
+  return p;
+}
+
+Panels pack_loose(const Weight& w, int64_t begin, int64_t end, std::unique_ptr<uint8_t[]>& memory, size_t& size) {
+  const int form = first_loose + (w.format->group == 16 ? 2 : 0) + (w.format->has_minimum ? 1 : 0);
+  Panels p{.form = form, .rows = end - begin, .cols = w.cols};
+  assert(w.cols % 32 == 0);
+  if (const auto needed = static_cast<size_t>(p.count() * p.panel_size()) + 63; size < needed)
+    memory = std::make_unique_for_overwrite<uint8_t[]>(needed), size = needed;
+  uint8_t* bytes = memory.get() + (64 - reinterpret_cast<uintptr_t>(memory.get()) % 64) % 64;
+  p.bytes = bytes;
+  for (int64_t i = 0; i < p.count(); ++i) {
+    uint8_t* codes = bytes + i * p.panel_size();
+    pack_panel(w, begin + i * panel_rows, end, p.shape(), codes, codes + p.codes_size());
+  }
+  return p;
+}
+
+const Panels& Packing::get(const Weight& w, ThreadPool& pool) {
+  std::call_once(once_, [&] {
+    panels_ = pack(w, pool);
+    if (file_) file_->release({w.bytes, static_cast<size_t>(w.size())});
+    file_.reset();
+  });
+  return panels_;
+}
+
+int Panels::code(int64_t row, int64_t column) const {
+  const uint8_t* group = codes(row / panel_rows) + column / 32 * shape().code_bytes();
+  const int q = static_cast<int>(column % 32 / 4), v = q % 4, h = q / 4;
+  const auto byte = static_cast<int>(row % panel_rows * 4 + column % 4);
+  if (shape().bits == 8) return group[64 * q + byte];
+  const int low = group[64 * v + byte] >> 4 * h & 15;
+  if (shape().bits == 5) return low | (group[256 + byte] >> q & 1) << 4;
+  if (shape().bits == 6) return low | (group[256 + 64 * h + byte] >> 2 * v & 3) << 4;
+  return low;
+}
+
+namespace {
+
+// Value `which` (0: scale, 1: minimum) of a row and group.
+float scale_at(const Panels& p, int64_t row, int64_t group, int which) {
+  const PanelForm& f = p.shape();
+  const int64_t per_block = f.block() / f.group, r = row % panel_rows;
+  const uint8_t* block = p.scales(row / panel_rows) + group / per_block * f.scale_bytes();
+  const int parts = f.minimum ? 2 : 1;
+  const uint8_t* at = block + (group % per_block * parts + which) * f.rows_bytes();
+  if (f.scale == PanelScale::half) return half_field(at + 2 * r);
+  if (!f.bytes()) return std::bit_cast<float>(field32(at + 4 * r));
+  const float d = half_field(block + 2 * panel_rows * which + 2 * r);
+  const uint8_t byte = at[2 * panel_rows * parts + r];
+  return d * static_cast<float>(f.scale == PanelScale::byte ? byte : static_cast<int8_t>(byte));
+}
+
+}  // namespace
+
+float Panels::scale(int64_t row, int64_t group) const { return scale_at(*this, row, group, 0); }
+float Panels::minimum(int64_t row, int64_t group) const { return shape().minimum ? scale_at(*this, row, group, 1) : 0; }
+
+}  // namespace madang

@@ -1,0 +1,111 @@
+// A weight in the order the integer kernels stream it. Sixteen rows stand side by side and make a panel: a vector of 64
+// bytes holds four consecutive codes of each of the sixteen (a quad), so one multiply-add instruction feeds sixteen
+// results and no sum ever runs across lanes. Codes are unsigned, code + offset, and stay as narrow as in the file:
+//
+//   a group of 32 weights, quads 0..7 of 16 rows; byte 4 r + j of a vector is code 4 q + j of row r
+//     bits 4   4 vectors: quad v in the low nibbles of vector v, quad v + 4 in the high ones
+//     bits 5   the same, then 1 vector: bit q is bit 4 of quad q
+//     bits 6   the same, then 2 vectors: bits 2v, 2v + 1 of vector h are bits 4, 5 of quad 4 h + v
+//     bits 8   8 vectors
+//
+// The codes of a panel's groups lie one after the other; then, in the same way, its scales, a block at a time:
+//
+//   scale of 16 rows, minimum of 16 rows (if any)        half: float16; single: float32
+//   d of 16 rows, dmin of 16 rows (float16), then for each group the bytes of 16 rows, minimums after scales
+//                                                        byte, signed_byte: scale = d * byte, minimum = dmin * byte
+//
+// A panel takes at most three percent more than the file's own blocks. Rows past the last are zero.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "base/mapped_file.h"
+#include "quant/format.h"
+
+namespace madang {
+
+struct Weight;
+class ThreadPool;
+
+inline constexpr int panel_rows = 16;
+
+/// How scales are kept.
+enum class PanelScale : uint8_t { half, byte, signed_byte, single };
+
+struct PanelForm {
+  int bits, group, offset;
+  PanelScale scale;
+  bool minimum;
+
+  constexpr bool bytes() const { return scale == PanelScale::byte || scale == PanelScale::signed_byte; }
+  constexpr int64_t code_bytes() const { return panel_rows * 32 / 8 * bits; }  ///< of a group of 32
+  constexpr int64_t block() const { return bytes() ? 256 : 32; }               ///< weights whose scales lie together
+  constexpr int64_t rows_bytes() const { return panel_rows * (scale == PanelScale::single ? 4 : bytes() ? 1 : 2); }
+  constexpr int64_t scale_bytes() const {  ///< of a block
+    return ((bytes() ? 2 * panel_rows : 0) + block() / group * rows_bytes()) * (minimum ? 2 : 1);
+  }
+  constexpr bool operator==(const PanelForm&) const = default;
+};
+
+/// All forms. The last four hold whatever has codes, for a moment and not to be kept: they are wide.
+inline constexpr PanelForm panel_forms[] = {
+    {4, 32, 8, PanelScale::half, false},          // Q4_0
+    {4, 32, 0, PanelScale::half, true},           // Q4_1
+    {5, 32, 16, PanelScale::half, false},         // Q5_0
+    {5, 32, 0, PanelScale::half, true},           // Q5_1
+    {8, 32, 128, PanelScale::half, false},        // Q8_0
+    {4, 32, 0, PanelScale::byte, true},           // Q4_K
+    {5, 32, 0, PanelScale::byte, true},           // Q5_K
+    {6, 16, 32, PanelScale::signed_byte, false},  // Q6_K
+    {8, 32, 128, PanelScale::single, false},     {8, 32, 128, PanelScale::single, true},
+    {8, 16, 128, PanelScale::single, false},     {8, 16, 128, PanelScale::single, true},
+};
+inline constexpr int panel_form_count = sizeof panel_forms / sizeof *panel_forms;
+
+/// The form that keeps a format's codes as narrow as they are, or -1: pack_loose() then, for as long as a product
+/// takes.
+int panel_form(const Format& format);
+
+struct Panels {
+  int form = 0;
+  int64_t rows = 0, cols = 0;  ///< cols a multiple of 32, and of the form's block
+  const uint8_t* bytes = nullptr;
+  std::shared_ptr<const void> owner;
+
+  const PanelForm& shape() const { return panel_forms[form]; }
+  int64_t count() const { return (rows + panel_rows - 1) / panel_rows; }
+  int64_t codes_size() const { return cols / 32 * shape().code_bytes(); }
+  int64_t panel_size() const {  ///< a whole number of cache lines
+    return (codes_size() + cols / shape().block() * shape().scale_bytes() + 63) / 64 * 64;
+  }
+  const uint8_t* codes(int64_t panel) const { return bytes + panel * panel_size(); }
+  const uint8_t* scales(int64_t panel) const { return codes(panel) + codes_size(); }
+
+  // One weight's parts, as plain loops read them: the meaning of the layout.
+  int code(int64_t row, int64_t column) const;  ///< without the offset taken away
+  float scale(int64_t row, int64_t group) const;
+  float minimum(int64_t row, int64_t group) const;  ///< 0 for forms without
+};
+
+/// Packs w, all panels, on all threads. w.format must have a form and w.cols be a multiple of 32.
+Panels pack(const Weight& w, ThreadPool& pool);
+/// Packs rows [begin, end) of a weight whose format has codes, codes as bytes and scales as float32, into `memory`,
+/// which grows as needed and keeps the bytes.
+Panels pack_loose(const Weight& w, int64_t begin, int64_t end, std::unique_ptr<uint8_t[]>& memory, size_t& size);
+
+/// The packed form that all copies of one weight share, made once when it is first asked for; the mapped pages it was
+/// made from are then given back.
+class Packing {
+ public:
+  explicit Packing(std::shared_ptr<const MappedFile> file = nullptr) : file_(std::move(file)) {}
+  const Panels& get(const Weight& w, ThreadPool& pool);
+
+ private:
+  std::once_flag once_;
+  std::shared_ptr<const MappedFile> file_;
+  Panels panels_;
+};
+
+}  // namespace madang
