@@ -9,33 +9,10 @@
 #include "cli/commands.h"
 #include "cli/opening.h"
 #include "cli/terminal.h"
+#include "engine/parameters.h"
 
 namespace madang {
 namespace {
-
-struct Parameters {
-  int64_t total = 0, active = 0, bytes = 0;
-  std::map<std::string, std::pair<int64_t, int64_t>, std::less<>> by_type;  ///< tensors, bytes
-};
-
-// Of a mixture's experts, a token goes through experts_per_token of all; names tell them apart in every layout.
-Parameters count_parameters(const Source& source, const Config& config) {
-  const double experts = static_cast<double>(std::max<int64_t>(1, config.integer("num_local_experts", 1)));
-  const double chosen = static_cast<double>(config.integer("num_experts_per_tok", static_cast<int64_t>(experts)));
-  Parameters p;
-  double active = 0;
-  for (const StoredTensor& t : source.tensors()) {
-    const int64_t n = t.numel();
-    const bool expert = t.name.find(".experts.") != std::string::npos || t.name.find("_exps.") != std::string::npos;
-    p.total += n;
-    active += static_cast<double>(n) * (expert ? chosen / experts : 1.0);
-    p.bytes += static_cast<int64_t>(t.bytes.size());
-    auto& type = p.by_type[std::string(t.type_name())];
-    ++type.first, type.second += static_cast<int64_t>(t.bytes.size());
-  }
-  p.active = static_cast<int64_t>(active);
-  return p;
-}
 
 Json state_of(const Model& model, KvType kv) {
   int64_t per_token = 0, fixed = 0, windows = 0;

@@ -1,0 +1,163 @@
+// madang bench: how fast a model runs here, beside what the machine allows.
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "cli/commands.h"
+#include "cli/opening.h"
+#include "cli/terminal.h"
+#include "engine/machine.h"
+#include "engine/parameters.h"
+
+namespace madang {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+// Seconds until the first token, and from it to the last.
+struct Times {
+  double first = 0, rest = 0;
+  std::vector<int32_t> answer;
+};
+
+Times answer_of(Engine& engine, std::vector<int32_t> prompt, int64_t tokens, bool reuse) {
+  Request request{.prompt = std::move(prompt), .sampler = {.temperature = 0}, .max_tokens = tokens, .reuse = reuse};
+  const auto begin = Clock::now();
+  auto since = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
+  engine.submit(std::move(request));
+  Times t;
+  while (engine.busy())
+    for (const Event& e : engine.step()) {
+      if (e.finish == Finish::failed) throw Error(Kind::internal, e.reason);
+      if (t.answer.empty()) t.first = since();
+      t.answer.push_back(e.token);
+    }
+  t.rest = since() - t.first;
+  return t;
+}
+
+struct Result {
+  int64_t prompt = 0, generate = 0;
+  double prompt_rate = 0, generate_rate = 0;    // tokens a second
+  double first_token = 0, second_turn = 0;      // seconds
+  double prompt_limit = 0, generate_limit = 0;  // tokens a second
+};
+
+Result measure(const Checkpoint& checkpoint, const EngineOptions& options, int64_t prompt, int64_t generate,
+               int64_t repeat, const OnProgress& progress) {
+  Engine engine(checkpoint, options);
+  Random random(1);
+  auto some_ids = [&](int64_t n) {
+    std::vector<int32_t> ids(static_cast<size_t>(n));
+    for (int32_t& id : ids)
+      id = static_cast<int32_t>(random.bits() % static_cast<uint64_t>(checkpoint.model().vocabulary()));
+    return ids;
+  };
+  std::vector<double> firsts, rests, seconds;
+  for (int64_t round = -1; round < repeat; ++round) {  // the first is a warm-up
+    std::vector<int32_t> ids = some_ids(prompt);
+    const Times t = answer_of(engine, ids, generate, true);
+    // The second turn: what was said, the answer, and sixteen tokens more.
+    ids.insert(ids.end(), t.answer.begin(), t.answer.end());
+    const auto question = some_ids(16);
+    ids.insert(ids.end(), question.begin(), question.end());
+    const Times again = answer_of(engine, ids, 1, true);
+    engine.clear_cache();
+    if (progress && !progress({say("measuring"), round + 2, repeat + 1}))
+      throw Error(Kind::refused, say("stopped on request"));
+    if (round < 0) continue;
+    firsts.push_back(t.first), rests.push_back(t.rest), seconds.push_back(again.first);
+  }
+  Result r{.prompt = prompt, .generate = generate};
+  r.first_token = median(firsts), r.second_turn = median(seconds);
+  r.prompt_rate = static_cast<double>(prompt) / r.first_token;
+  r.generate_rate = generate > 1 ? static_cast<double>(generate - 1) / median(rests) : 0;
+  return r;
+}
+
+int run(const Arguments& arguments, Surroundings& around) {
+  const auto checkpoint = open_checkpoint(arguments, around, arguments.operands()[0]);
+  const int64_t prompt = arguments.integer("--prompt", 512, 1, 1 << 20),
+                generate = arguments.integer("--generate", 64, 2, 1 << 20),
+                repeat = arguments.integer("--repeat", 5, 1, 1000);
+  EngineOptions options;
+  options.work = work_options(arguments, around, Compute::fast);
+  options.kv = kv_type(arguments, KvType::f16);
+  options.context = prompt + 2 * generate + 64;
+  ProgressBar bar(around);
+  Result r = measure(*checkpoint, options, prompt, generate, repeat, bar.listener());
+  bar.clear();
+  ThreadPool pool(options.work.threads);
+  const Kernels& kernels = pick_kernels(options.work.kernels);
+  const MachineLimits limits = measure_limits(pool, kernels);
+  const Parameters size = count_parameters(checkpoint->source(), checkpoint->config());
+  r.generate_limit = limits.read_bytes / static_cast<double>(size.bytes_a_token);
+  r.prompt_limit = limits.multiplies_f32 / static_cast<double>(size.active);
+  const std::string cpu = Cpu::detect().name;
+  if (arguments.has("--json")) {
+    *around.out << Json{{"model", checkpoint->name()},
+                        {"cpu", cpu},
+                        {"kernels", kernels.name},
+                        {"threads", pool.size()},
+                        {"prompt_tokens", r.prompt},
+                        {"generated_tokens", r.generate},
+                        {"repeats", repeat},
+                        {"prompt_tokens_per_second", r.prompt_rate},
+                        {"generated_tokens_per_second", r.generate_rate},
+                        {"first_token_seconds", r.first_token},
+                        {"second_turn_first_token_seconds", r.second_turn},
+                        {"limit_prompt_tokens_per_second_float32", r.prompt_limit},
+                        {"limit_generated_tokens_per_second", r.generate_limit},
+                        {"memory_read_bytes_per_second", limits.read_bytes},
+                        {"float32_multiply_adds_per_second", limits.multiplies_f32}}
+                       .dump(2)
+                << '\n';
+    return 0;
+  }
+  auto row = [&](const Text& what, const std::string& value, const std::string& beside) {
+    *around.out << padded(around.words(what), 28) << padded(value, 18) << styled(around, Style::dim, beside) << '\n';
+  };
+  *around.out << fmt::format("{}  ·  {}, {} × {}\n", checkpoint->name(), cpu, pool.size(), kernels.name);
+  row(say("prompt, {} tokens", r.prompt), fmt::format("{:.1f} tokens/s", r.prompt_rate),
+      around.words(say("float32 would allow {}", fmt::format("{:.0f}", r.prompt_limit))));
+  row(say("answer, {} tokens", r.generate), fmt::format("{:.1f} tokens/s", r.generate_rate),
+      around.words(say("reading memory at {} GB/s allows {}", fmt::format("{:.1f}", limits.read_bytes / 1e9),
+                       fmt::format("{:.0f}", r.generate_limit))));
+  row(say("first token after"), fmt::format("{:.3f} s", r.first_token), "");
+  row(say("second turn's first after"), fmt::format("{:.3f} s", r.second_turn), "");
+  return 0;
+}
+
+}  // namespace
+
+Command bench_command() {
+  return {
+      .name = "bench",
+      .operands = "MODEL",
+      .summary = say("how fast a model runs here, beside what the machine allows"),
+      .about = {say(
+          "Medians over several rounds after a warm-up, with random tokens. Reading a prompt is bound by "
+          "arithmetic, answering by reading the weights from memory: both limits are measured in the same run. "
+          "The second turn begins where the first ended; its prompt is not computed again.")},
+      .flags = joined({{"--prompt", "", "N", say("tokens of the prompt (512 if not given)")},
+                       {"--generate", "", "N", say("tokens of the answer (64 if not given)")},
+                       {"--repeat", "", "N", say("rounds (5 if not given)")},
+                       {"--config", "", "FILE", say("a config.json in place of the model's own")},
+                       {"--json", "", "", say("as JSON, for programs")}},
+                      work_flags(true)),
+      .examples = {{"madang bench smollm2-135m-instruct", say("512 tokens in, 64 out")},
+                   {"madang bench ./model --prompt 4096 --threads 2 --json", say("a long prompt, for programs")}},
+      .run = run,
+  };
+}
+
+}  // namespace madang

@@ -1,0 +1,71 @@
+#include "engine/machine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace madang {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Seconds of the fastest of several calls: a limit is what the machine can do when nobody disturbs it.
+template <class Work>
+double fastest(double budget, Work&& work) {
+  double best = 1e30, spent = 0;
+  work();
+  for (int calls = 0; calls < 3 || spent < budget; ++calls) {
+    const auto begin = Clock::now();
+    work();
+    const double s = std::chrono::duration<double>(Clock::now() - begin).count();
+    best = std::min(best, s), spent += s;
+  }
+  return best;
+}
+
+double read_rate(ThreadPool& pool) {
+  // 256 MiB: no cache of this kind of machine holds it. Sixty-four sums, so that adding does not hold reading back.
+  constexpr int64_t pieces = 512, piece = 128 << 10;
+  Buffer memory(DType::f32, {pieces * piece});
+  std::fill(memory.f32(), memory.f32() + pieces * piece, 1.0f);  // pages of its own, not one page of zeros
+  std::vector<float> sink(pieces);
+  const double s = fastest(0.4, [&] {
+    pool.parallel(pieces, 4, [&](int64_t begin, int64_t end) {
+      for (int64_t at = begin; at < end; ++at) {
+        const float* p = memory.f32() + at * piece;
+        float sum[64] = {};
+        for (int64_t i = 0; i < piece; i += 64)
+          for (int j = 0; j < 64; ++j) sum[j] += p[i + j];
+        for (float part : sum) sink[static_cast<size_t>(at)] += part;
+      }
+    });
+  });
+  return static_cast<double>(pieces * piece * 4) / s;
+}
+
+double multiply_rate(ThreadPool& pool, const Kernels& k) {
+  constexpr int64_t rows = 8, cols = 512, tokens = 12, calls = 4096;
+  Buffer w(DType::f32, {rows, cols}), x(DType::f32, {tokens, cols}), y(DType::f32, {tokens, rows * 64});
+  const Weight weight{.format = &f32_format,
+                      .bytes = static_cast<const uint8_t*>(w.view().data),
+                      .rows = rows,
+                      .cols = cols,
+                      .owner = nullptr};
+  const double s = fastest(0.2, [&] {
+    pool.parallel(calls, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        k.matmul_exact(weight, x.f32(), tokens, 0, rows, y.f32() + i % 64 * rows, rows * 64);
+    });
+  });
+  return static_cast<double>(calls * rows * cols * tokens) / s;
+}
+
+}  // namespace
+
+MachineLimits measure_limits(ThreadPool& pool, const Kernels& kernels) {
+  return {read_rate(pool), multiply_rate(pool, kernels)};
+}
+
+}  // namespace madang

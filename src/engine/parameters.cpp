@@ -1,0 +1,41 @@
+#include "engine/parameters.h"
+
+#include <algorithm>
+
+namespace madang {
+namespace {
+
+bool is_embedding(std::string_view name) {
+  return name == "token_embd.weight" || name.ends_with("embed_tokens.weight") || name.ends_with("wte.weight") ||
+         name.ends_with("word_embeddings.weight") || name.ends_with("embed_in.weight");
+}
+
+bool is_head(std::string_view name) {
+  return name == "output.weight" || name.ends_with("lm_head.weight") || name.ends_with("embed_out.weight");
+}
+
+}  // namespace
+
+Parameters count_parameters(const Source& source, const Config& config) {
+  // Of a mixture's experts, a token goes through experts_per_token of all; names tell them apart in every layout.
+  const double experts = static_cast<double>(std::max<int64_t>(1, config.integer("num_local_experts", 1)));
+  const double chosen = static_cast<double>(config.integer("num_experts_per_tok", static_cast<int64_t>(experts)));
+  const bool own_head = std::ranges::any_of(source.tensors(), [](const StoredTensor& t) { return is_head(t.name); });
+  Parameters p;
+  double active = 0, read = 0;
+  for (const StoredTensor& t : source.tensors()) {
+    const int64_t n = t.numel();
+    const auto bytes = static_cast<int64_t>(t.bytes.size());
+    const bool expert = t.name.find(".experts.") != std::string::npos || t.name.find("_exps.") != std::string::npos;
+    const double part = expert ? chosen / experts : 1.0;
+    p.total += n, p.bytes += bytes;
+    active += part * static_cast<double>(n);
+    if (!(own_head && is_embedding(t.name))) read += part * static_cast<double>(bytes);
+    auto& type = p.by_type[std::string(t.type_name())];
+    ++type.first, type.second += bytes;
+  }
+  p.active = static_cast<int64_t>(active), p.bytes_a_token = static_cast<int64_t>(read);
+  return p;
+}
+
+}  // namespace madang

@@ -1,0 +1,23 @@
+// How many numbers a model has, and how many of them one token meets: what inspect shows and bench measures against.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "store/config.h"
+#include "store/source.h"
+
+namespace madang {
+
+struct Parameters {
+  int64_t total = 0;
+  int64_t active = 0;         ///< met by one token: of a mixture's experts, the chosen ones
+  int64_t bytes = 0;          ///< in the file
+  int64_t bytes_a_token = 0;  ///< read for one generated token: active, without an embedding that is only looked up
+  std::map<std::string, std::pair<int64_t, int64_t>, std::less<>> by_type;  ///< tensors, bytes
+};
+
+/// From names and shapes alone; nothing is read.
+Parameters count_parameters(const Source& source, const Config& config);
+
+}  // namespace madang
