@@ -12,6 +12,7 @@ Command template_command();
 Command logits_command();
 Command perplexity_command();
 Command quantize_command();
+Command imatrix_command();
 Command bench_command();
 Command pull_command();
 Command list_command();

@@ -21,7 +21,7 @@ Workplace::Workplace(const WorkOptions& options)
 
 Tensor Workplace::forward(const Model& model, Step& step) {
   arena_.rewind({});
-  Ctx c{pool_, arena_, kernels_, compute_};
+  Ctx c{pool_, arena_, kernels_, compute_, nullptr, observer_};
   Tensor logits = model.forward(c, step);
   step.advance();
   return logits;
@@ -29,7 +29,7 @@ Tensor Workplace::forward(const Model& model, Step& step) {
 
 Tensor Workplace::hidden(const Model& model, Step& step) {
   arena_.rewind({});
-  Ctx c{pool_, arena_, kernels_, compute_};
+  Ctx c{pool_, arena_, kernels_, compute_, nullptr, observer_};
   Tensor states = model.hidden(c, step);
   step.advance();
   return states;

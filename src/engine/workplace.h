@@ -19,6 +19,8 @@ class Workplace {
   Tensor forward(const Model& model, Step& step);
   /// The same for hidden states. -> [wanted, width]
   Tensor hidden(const Model& model, Step& step);
+  /// Called with every product's weight and input from now on; empty: nobody.
+  void observe(Observer observer) { observer_ = std::move(observer); }
   ThreadPool& pool() { return pool_; }
   const Kernels& kernels() const { return kernels_; }
   Compute compute() const { return compute_; }
@@ -28,6 +30,7 @@ class Workplace {
   Arena arena_;
   const Kernels& kernels_;
   Compute compute_;
+  Observer observer_;
 };
 
 }  // namespace madang

@@ -17,8 +17,8 @@ class Tape;
 /// exact: weights decoded to float32, float32 activations: the judge. fast: integer kernels on quantized weights.
 enum class Compute { exact, fast };
 
-/// Sees results by name as a forward runs (calibration, debugging); may be empty.
-using Observer = std::function<void(std::string_view name, const Tensor& value)>;
+/// Sees every product's weight and input, [T, in], as a forward runs (the importance matrix); may be empty.
+using Observer = std::function<void(const Weight& weight, const Tensor& input)>;
 
 struct Ctx {
   ThreadPool& pool;

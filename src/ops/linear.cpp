@@ -66,6 +66,7 @@ Tensor embed(Ctx& c, const Weight& table, std::span<const int32_t> ids) {
 
 Tensor linear(Ctx& c, const Weight& w, Tensor bias, Tensor x) {
   assert(x.cols() == w.cols);
+  if (c.observer) c.observer(w, x);
   const int64_t n = x.rows();
   Tensor y = c.make({n, w.rows});
   if (c.compute == Compute::fast && w.format->codes && w.cols % 32 == 0)

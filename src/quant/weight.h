@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "quant/format.h"
 #include "quant/panels.h"
@@ -16,6 +17,10 @@ struct Weight {
   int64_t rows = 0, cols = 0;
   std::shared_ptr<const void> owner;
   std::shared_ptr<Packing> packing;  ///< null: packed anew for every product
+  // Where the file keeps it, for those who watch products (the importance matrix).
+  std::string_view stored{};  ///< lives as long as the source
+  int64_t matrix = 0;         ///< which one, where a tensor holds several: the expert
+  int64_t matrices = 1;
 
   explicit operator bool() const { return bytes != nullptr; }
   int64_t row_bytes() const { return format->row_bytes(cols); }
@@ -23,7 +28,7 @@ struct Weight {
   int64_t size() const { return rows * row_bytes(); }
   const float* f32() const { return reinterpret_cast<const float*>(bytes); }  ///< only if format is F32
   /// Rows [begin, begin + n) of this matrix.
-  Weight slice(int64_t begin, int64_t n) const { return {format, row(begin), n, cols, owner, nullptr}; }
+  Weight slice(int64_t begin, int64_t n) const { return {format, row(begin), n, cols, owner, nullptr, stored, matrix, matrices}; }
 };
 
 }  // namespace madang

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <set>
 
@@ -72,14 +73,15 @@ struct Scope::State {
     return true;
   }
 
-  /// The tensor as the layer knows it, `shape` checked.
-  StoredTensor get(const std::string& name, std::span<const int64_t> shape) {
+  /// The tensor as the layer knows it, `shape` checked; `stored`: the (first) tensor it was made of.
+  StoredTensor get(const std::string& name, std::span<const int64_t> shape, const StoredTensor** stored = nullptr) {
     const Found found = find(name);
     if (found.parts.empty())
       throw Error(Kind::missing, say("there is no tensor {}", shown(name)))
           .at(source->path())
           .expected(fmt::format("{} {}", found.tried.empty() ? name : found.tried, shape_text(shape)));
     for (const StoredTensor* part : found.parts) used.insert(part->name);
+    if (stored) *stored = found.parts[0];
     StoredTensor t = found.rule && found.rule->make ? found.rule->make({found.parts, *found.rule, config, found.pieces})
                                                     : *found.parts[0];
     auto significant = [](std::span<const int64_t> axes) {
@@ -118,7 +120,8 @@ Weight Scope::weight(std::string_view name, int64_t rows, int64_t cols) const {
     auto owner = std::make_shared<Buffer>(value);
     return {&f32_format, static_cast<const uint8_t*>(value.view().data), rows, cols, std::move(owner), nullptr};
   }
-  StoredTensor t = state_->get(full(name), std::array{rows, cols});
+  const StoredTensor* stored = nullptr;
+  StoredTensor t = state_->get(full(name), std::array{rows, cols}, &stored);
   if (cols % t.format->block != 0)  // blocks ran along another axis
     throw Error(Kind::mismatch, say("rows of tensor {} are not whole blocks", shown(full(name))))
         .at(state_->place(t))
@@ -130,6 +133,14 @@ Weight Scope::weight(std::string_view name, int64_t rows, int64_t cols) const {
     std::memcpy(copy.get(), t.bytes.data(), t.bytes.size());
     if (t.file) t.file->release(t.bytes);
     w.bytes = reinterpret_cast<const uint8_t*>(copy.get()), w.owner = std::move(copy);
+  }
+  w.stored = stored->name;
+  // Experts side by side: the offset tells which one.
+  const std::less_equal<const uint8_t*> before;
+  if (stored->shape.size() == 3 && t.shape.size() == 2 && before(stored->bytes.data(), t.bytes.data()) &&
+      before(t.bytes.data() + t.bytes.size(), stored->bytes.data() + stored->bytes.size())) {
+    w.matrices = stored->shape[0];
+    w.matrix = (t.bytes.data() - stored->bytes.data()) / static_cast<int64_t>(t.bytes.size());
   }
   if (panel_form(*t.format) >= 0 && cols % 32 == 0) w.packing = std::make_shared<Packing>(t.file);
   return w;
