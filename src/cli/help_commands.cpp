@@ -5,14 +5,13 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/nearest.h"
+#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "kernels/table.h"
 
 namespace madang {
 namespace {
-
-constexpr std::string_view version = "0.1.0";
 
 int help(const Arguments& arguments, Surroundings& around) {
   const auto all = commands();
