@@ -27,6 +27,23 @@ TrunkShape::TrunkShape(const Config& c, std::string_view eps_key)
       eps(static_cast<float>(c.real(eps_key))),
       tied(c.flag("tie_word_embeddings")) {}
 
+Norm TrunkShape::norm(const Scope& scope) const {
+  if (norm_kind == NormKind::rms) return RmsNorm(scope, width, eps, norm_offset);
+  return LayerNorm(scope, width, eps, norm_kind == NormKind::layer);
+}
+
+std::span<const int32_t> places_of(Ctx& c, const Step& step, int64_t most) {
+  auto* places = c.arena.take_array<int32_t>(step.tokens());
+  for (const Segment& s : step.segments) {
+    if (s.start + s.length > most)
+      throw Error(Kind::limit, say("the model has no embeddings for so many positions"))
+          .expected(fmt::format("<= {}", most))
+          .found(std::to_string(s.start + s.length));
+    for (int64_t t = 0; t < s.length; ++t) places[s.offset + t] = static_cast<int32_t>(s.start + t);
+  }
+  return {places, static_cast<size_t>(step.tokens())};
+}
+
 TransformerShape::TransformerShape(const Config& c, const Scope& scope, std::string_view eps_key)
     : TrunkShape(c, eps_key),
       hidden(c.integer("intermediate_size")),
@@ -36,6 +53,7 @@ TransformerShape::TransformerShape(const Config& c, const Scope& scope, std::str
       act(act_of(c, c.has("hidden_act") ? "hidden_act" : "hidden_activation")),
       qkv_bias(c.flag("attention_bias", false)),
       out_bias(qkv_bias),
+      mlp_bias(c.flag("mlp_bias", false)),
       window(c.integer("sliding_window", 0)),
       kinds(c.layer_types()) {
   norm_offset = static_cast<float>(c.real("rms_norm_offset", 0.0));
@@ -58,14 +76,17 @@ Attention::Shape TransformerShape::attention(int layer) const {
   s.qkv_bias = qkv_bias, s.out_bias = out_bias;
   s.scale = attention_scale, s.softcap = attention_softcap;
   s.head_norm = head_norm, s.wide_norm = wide_norm;
-  s.norm_eps = eps, s.norm_offset = norm_offset;
+  s.norm = norm_kind, s.norm_eps = eps, s.norm_offset = norm_offset;
+  s.paired = paired, s.fused = fused, s.names = attention_names;
   return s;
 }
 
 Positions TransformerShape::positions(Ctx& c, const Step& step) const {
   Positions all;
   for (const auto& [kind, rope] : ropes) all.add(kind, rope(c, step));
-  for (size_t i = 0; i < kinds.size(); ++i) all.add_layer(kinds[i], i >= rotates.size() || rotates[i] != 0);
+  for (size_t i = 0; alibi && i < kinds.size(); ++i) all.add(kinds[i], (*alibi)(c, step));
+  for (size_t i = 0; i < kinds.size(); ++i)
+    all.add_layer(kinds[i], (alibi || !ropes.empty()) && (i >= rotates.size() || rotates[i] != 0));
   return all;
 }
 

@@ -2,6 +2,7 @@
 // configuration, read once, with the checks that keep absurd ones out of the layers.
 #pragma once
 #include <map>
+#include <optional>
 
 #include "models/model.h"
 
@@ -27,14 +28,21 @@ struct TrunkShape {
   int layers;
   float eps;
   bool tied;
-  float norm_offset = 0;  ///< 1 where files store w - 1 (Gemma)
+  NormKind norm_kind = NormKind::rms;
+  float norm_offset = 0;       ///< 1 where files store w - 1 (Gemma)
+  bool head_bias = false;      ///< on the logits
+  int64_t learned_places = 0;  ///< > 0: embeddings of so many positions are added to those of tokens
   float embedding_scale = 1, logit_scale = 1, logit_softcap = 0;
   struct Names {
-    std::string_view embed = "model.embed_tokens", layers = "model.layers", norm = "model.norm";
+    std::string_view embed = "model.embed_tokens", layers = "model.layers", norm = "model.norm", places = "";
   } names;
 
   TrunkShape(const Config& config, std::string_view eps_key);
+  Norm norm(const Scope& scope) const;  ///< one over the width
 };
+
+/// The row of learned positions of every token; throws Kind::limit if one lies behind the last.
+std::span<const int32_t> places_of(Ctx& c, const Step& step, int64_t most);
 
 /// A transformer's numbers.
 struct TransformerShape : TrunkShape {
@@ -43,16 +51,27 @@ struct TransformerShape : TrunkShape {
   float attention_scale = 0;  ///< 0: 1 / sqrt(head_dim)
   float attention_softcap = 0;
   Act act;
-  bool qkv_bias, out_bias;
-  bool head_norm = false, wide_norm = false;       ///< on q and k: per head, or over all heads
-  int64_t window;                                  ///< of sliding layers
-  std::vector<std::string> kinds;                  ///< per layer: "full_attention", "sliding_attention"
-  std::vector<int64_t> rotates;                    ///< per layer: 0 where a layer has no positions; empty: all have
-  std::map<std::string, Rope, std::less<>> ropes;  ///< per kind
+  bool qkv_bias, out_bias, mlp_bias;
+  bool head_norm = false, wide_norm = false;  ///< on q and k: per head, or over all heads
+  bool parallel = false;           ///< both sublayers hear the block's input, and what they say is added together
+  int64_t window;                  ///< of sliding layers
+  std::vector<std::string> kinds;  ///< per layer: "full_attention", "sliding_attention"
+  std::vector<int64_t> rotates;    ///< per layer: 0 where a layer has no positions; empty: all have
+  std::map<std::string, Rope, std::less<>> ropes;  ///< per kind; empty: none rotates
+  std::optional<Alibi> alibi;
+  struct BlockNames {
+    std::string_view norm1 = "input_layernorm", norm2 = "post_attention_layernorm", attention = "self_attn",
+                     mlp = "mlp";
+  } block;  ///< norm2 empty: the sublayers of a parallel block share one norm
+  Attention::Shape::Names attention_names;
+  Mlp::Names mlp_names;
+  Fused fused = Fused::none;
+  bool paired = false;  ///< rotation turns neighbours
 
   TransformerShape(const Config& config, const Scope& scope, std::string_view eps_key = "rms_norm_eps");
   /// Attention of one layer: a window where the layer slides.
-  Attention::Shape attention(int layer) const;
+  virtual Attention::Shape attention(int layer) const;
+  virtual ~TransformerShape() = default;
   Positions positions(Ctx& c, const Step& step) const;
 };
 
@@ -63,16 +82,18 @@ class Decoder : public Model {
   Decoder(const Config& config, const Scope& scope)
       : shape_(config, scope),
         embed_(scope / shape_.names.embed, shape_.vocabulary, shape_.width),
-        norm_(scope / shape_.names.norm, shape_.width, shape_.eps, shape_.norm_offset),
+        norm_(shape_.norm(scope / shape_.names.norm)),
         head_(shape_.tied || !scope.has("lm_head.weight")
-                  ? embed_.as_head()
-                  : Linear(scope / "lm_head", shape_.width, shape_.vocabulary)) {
+                  ? embed_.as_head(shape_.head_bias ? scope.vector("lm_head.bias", shape_.vocabulary) : Buffer())
+                  : Linear(scope / "lm_head", shape_.width, shape_.vocabulary, shape_.head_bias)) {
+    if (shape_.learned_places > 0) places_.emplace(scope / shape_.names.places, shape_.learned_places, shape_.width);
     for (int i = 0; i < shape_.layers; ++i) blocks_.emplace_back(shape_, config, scope / shape_.names.layers / i, i);
   }
 
   Tensor hidden(Ctx& c, const Step& step) const override {
     auto positions = shape_.positions(c, step);
     Tensor x = embed_(c, step.ids);  // [T, D]
+    if (places_) x = add(c, x, (*places_)(c, places_of(c, step, shape_.learned_places)));
     if (shape_.embedding_scale != 1) x = scale(c, x, shape_.embedding_scale);
     for (int i = 0; i < shape_.layers; ++i)
       x = c.frame(x, [&](Tensor in) { return blocks_[static_cast<size_t>(i)](c, in, positions, step, i); });
@@ -97,8 +118,9 @@ class Decoder : public Model {
  private:
   Shape shape_;
   Embed embed_;
+  std::optional<Embed> places_;
   std::vector<Block> blocks_;
-  RmsNorm norm_;
+  Norm norm_;
   Linear head_;
 };
 

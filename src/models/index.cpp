@@ -25,6 +25,15 @@ constexpr Architecture known[] = {
     {"gemma", "Gemma", build_gemma, "Gemma 1"},
     {"gemma2", "Gemma", build_gemma2, "Gemma 2; soft caps, windows in every second layer"},
     {"gemma3_text", "Gemma", build_gemma3, "Gemma 3 text models"},
+    {"gpt2", "GPT", build_gpt2, "GPT-2; learned positions"},
+    {"gpt_neo", "GPT", build_gpt_neo, "GPT-Neo; windows in every second layer"},
+    {"gptj", "GPT", build_gptj, "GPT-J"},
+    {"gpt_neox", "GPT", build_gpt_neox, "GPT-NeoX, Pythia, Polyglot-Ko"},
+    {"falcon", "Falcon", build_falcon, "Falcon 7B, 40B, 180B, 2-11B, RW"},
+    {"phi", "Phi", build_phi, "Phi-1.5, Phi-2"},
+    {"phi3", "Phi", build_phi3, "Phi-3, Phi-4, Phi-4-mini; longrope"},
+    {"cohere", "Command", build_cohere, "Command R, R+"},
+    {"cohere2", "Command", build_cohere2, "Command R7B; windows with positions, full layers without"},
     {"mamba", "Mamba", build_mamba, "Mamba 1"},
 };
 

@@ -2,30 +2,12 @@
 // (Jiang et al. 2023) is the same with a window, Qwen 2 (Yang et al. 2024) with biases on q, k and v, Qwen 3 (2025)
 // with norms on the heads of q and k, SmolLM 3 (2025) with layers that have no positions; EXAONE 3 (LG AI
 // Research 2024) is the same under other names. The trunk around the blocks
-// (embed, blocks, norm, head) is Decoder in decoder.h.
-#include "models/decoder.h"
+// (embed, blocks, norm, head) is Decoder in decoder.h, the block Block in block.h.
+#include "models/block.h"
 #include "models/models.h"
 
 namespace madang {
 namespace {
-
-struct Block {
-  RmsNorm norm1, norm2;
-  Attention attn;
-  Mlp mlp;
-
-  Block(const TransformerShape& m, const Config& config, const Scope& scope, int layer)
-      : norm1(scope / "input_layernorm", m.width, m.eps),
-        norm2(scope / "post_attention_layernorm", m.width, m.eps),
-        attn(scope / "self_attn", m.attention(layer)),
-        mlp(scope / "mlp", m.width, m.hidden, m.act, config.flag("mlp_bias", false)) {}
-
-  Tensor operator()(Ctx& c, Tensor x, const Positions& positions, const Step& step, int layer) const {
-    x = add(c, x, attn(c, norm1(c, x), positions.of(layer), step, layer));  // [T, D]
-    return add(c, x, mlp(c, norm2(c, x)));                                  // [T, D]
-  }
-  StateSpec state() const { return attn.state(); }
-};
 
 struct Qwen2Shape : TransformerShape {
   Qwen2Shape(const Config& config, const Scope& scope) : TransformerShape(config, scope) {

@@ -19,6 +19,15 @@ std::unique_ptr<Model> build_hyperclovax(const Config& config, const Scope& scop
 std::unique_ptr<Model> build_gemma(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_gemma2(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_gemma3(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_gpt2(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_gpt_neo(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_gptj(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_gpt_neox(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_falcon(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_phi(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_phi3(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_cohere(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_cohere2(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_mamba(const Config& config, const Scope& scope);
 
 }  // namespace madang

@@ -32,28 +32,51 @@ class Embed {
   Embed() = default;
   Embed(const Scope& scope, int64_t vocabulary, int64_t width) : weight_(scope.weight("weight", vocabulary, width)) {}
   Tensor operator()(Ctx& c, std::span<const int32_t> ids) const { return embed(c, weight_, ids); }  // -> [T, D]
-  Linear as_head() const;
+  Linear as_head(Buffer bias = {}) const;
 
  private:
   Weight weight_;
 };
 
-/// Root mean square norm (Zhang and Sennrich 2019): x / sqrt(mean(x^2) + eps) * (w + offset).
-class RmsNorm {
- public:
-  RmsNorm() = default;
-  RmsNorm(const Scope& scope, int64_t width, float eps, float offset = 0)
-      : weight_(scope.vector("weight", width)), eps_(eps), offset_(offset) {}
-  Tensor operator()(Ctx& c, Tensor x) const { return rms_norm(c, x, weight_, eps_, offset_); }
+/// How a norm measures: by the root mean square (Zhang and Sennrich 2019), x / sqrt(mean(x^2) + eps) * (w + offset),
+/// or by mean and deviation (Ba et al. 2016), with or without a bias.
+enum class NormKind { rms, layer, layer_without_bias };
 
- private:
-  Buffer weight_;
+/// A norm over the last axis; RmsNorm and LayerNorm make one.
+class Norm {
+ public:
+  Norm() = default;
+  Tensor operator()(Ctx& c, Tensor x) const {
+    return centered_ ? layer_norm(c, x, weight_, bias_, eps_) : rms_norm(c, x, weight_, eps_, offset_);
+  }
+
+ protected:
+  Buffer weight_, bias_;
   float eps_ = 0, offset_ = 0;
+  bool centered_ = false;
 };
 
-/// cos and sin of every token's rotary angles.
+struct RmsNorm : Norm {
+  RmsNorm() = default;
+  RmsNorm(const Scope& scope, int64_t width, float eps, float offset = 0) {
+    weight_ = scope.vector("weight", width), eps_ = eps, offset_ = offset;
+  }
+};
+
+struct LayerNorm : Norm {
+  LayerNorm() = default;
+  /// `pieces`: weights for so many rows in turn (the heads of a token).
+  LayerNorm(const Scope& scope, int64_t width, float eps, bool bias = true, int64_t pieces = 1) {
+    const Shape shape = pieces == 1 ? Shape{width} : Shape{pieces, width};
+    weight_ = scope.tensor("weight", shape), eps_ = eps, centered_ = true;
+    if (bias) bias_ = scope.tensor("bias", shape);
+  }
+};
+
+/// What attention is told of positions: cos and sin of every token's rotary angles, or a bias on scores, or both.
 struct Angles {
-  Tensor cos, sin;  // [T, rotary / 2]
+  Tensor cos = {}, sin = {};  // [T, rotary / 2]
+  Tensor bias = {};           // [heads, positions], by the key's absolute position
 };
 
 /// Rotary positions (Su et al. 2021) with the scalings that configurations name: linear, dynamic (NTK), yarn (Peng
@@ -72,6 +95,22 @@ class Rope {
   std::vector<float> factors_;
 };
 
+/// Attention with linear biases (Press et al. 2022): a key's score grows with its position, by a slope of the head's.
+class Alibi {
+ public:
+  /// `scale` multiplies the biases; `bfloat16`: slopes and products are rounded to it, as Falcon was trained.
+  Alibi(int heads, float scale, bool bfloat16);
+  Angles operator()(Ctx& c, const Step& step) const;
+
+ private:
+  std::vector<float> slopes_;
+  float scale_;
+  bool bfloat16_;
+};
+
+/// How q, k and v lie in one matrix: all of q, then k, then v; or kv head by kv head, each with its query heads.
+enum class Fused { none, stacked, grouped };
+
 /// Multi-head, grouped-query or multi-query attention. Rotary angles are given at each call: a layer without
 /// positions passes none.
 class Attention {
@@ -85,7 +124,16 @@ class Attention {
     bool qkv_bias = false, out_bias = false;
     bool head_norm = false;  ///< RMSNorm over each head of q and k ("q_norm", "k_norm"), before rotation
     bool wide_norm = false;  ///< the same over all heads together
+    NormKind norm = NormKind::rms;
+    bool norm_each_head = false;  ///< head_norm: every head has weights of its own
     float norm_eps = 0, norm_offset = 0;
+    bool paired = false;  ///< rotation turns neighbours, not halves
+    bool sinks = false;   ///< a learned score beside the keys' ("sinks")
+    Fused fused = Fused::none;
+    struct Names {
+      std::string_view q = "q_proj", k = "k_proj", v = "v_proj", o = "o_proj", qkv = "qkv_proj", q_norm = "q_norm",
+                       k_norm = "k_norm";
+    } names = {};
   };
   Attention() = default;
   Attention(const Scope& scope, const Shape& shape);
@@ -94,29 +142,36 @@ class Attention {
   StateSpec state() const;
 
  private:
-  Tensor with_state(Ctx& c, Tensor q, Tensor k, Tensor v, const Step& step, int layer) const;
+  struct Heads {
+    Tensor q, k, v;  // [T, heads * head_dim], kv_heads
+  };
+  Norm head_norm(const Scope& scope, int heads) const;
+  Heads project(Ctx& c, Tensor x) const;
+  Tensor with_state(Ctx& c, const Heads& h, const AttentionShape& op, const Step& step, int layer) const;
   Shape shape_;
-  AttentionShape op_;
-  Linear q_, k_, v_, o_;
-  std::optional<RmsNorm> q_norm_, k_norm_;
+  Linear q_, k_, v_, o_, qkv_;
+  std::optional<Norm> q_norm_, k_norm_;
+  Buffer sinks_;
 };
 
 /// down(act(gate x) * up x)  (Shazeer 2020), names as given: {"gate_proj", "up_proj", "down_proj"} or {"w1", "w3",
-/// "w2"}.
+/// "w2"}. Without a gate, down(act(up x)); `both` names one matrix of gate above up.
 class Mlp {
  public:
   struct Names {
-    std::string_view gate = "gate_proj", up = "up_proj", down = "down_proj";
+    std::string_view gate = "gate_proj", up = "up_proj", down = "down_proj", both = "";
   };
   Mlp() = default;
   Mlp(const Scope& scope, int64_t width, int64_t hidden, Act act, bool bias, const Names& names);
   Mlp(const Scope& scope, int64_t width, int64_t hidden, Act act, bool bias = false)
       : Mlp(scope, width, hidden, act, bias, Names{}) {}
-  Tensor operator()(Ctx& c, Tensor x) const { return down_(c, gated(c, act_, gate_(c, x), up_(c, x))); }
+  Tensor operator()(Ctx& c, Tensor x) const;
 
  private:
   Act act_ = Act::silu;
+  int64_t hidden_ = 0;
   Linear gate_, up_, down_;
+  enum { gated_apart, gated_together, plain } form_ = gated_apart;
 };
 
 /// A sparse mixture of experts: every token goes to the k experts its router likes best.

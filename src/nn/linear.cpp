@@ -7,17 +7,27 @@ namespace madang {
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool bias)
     : weight_(scope.weight("weight", out, in)), bias_(bias ? scope.vector("bias", out) : Buffer()) {}
 
-Linear Embed::as_head() const {
+Linear Embed::as_head(Buffer bias) const {
   Linear head;
+  head.bias_ = std::move(bias);
   head.weight_ = weight_;
   return head;
 }
 
 Mlp::Mlp(const Scope& scope, int64_t width, int64_t hidden, Act act, bool bias, const Names& names)
-    : act_(act),
-      gate_(scope / names.gate, width, hidden, bias),
-      up_(scope / names.up, width, hidden, bias),
-      down_(scope / names.down, hidden, width, bias) {}
+    : act_(act), hidden_(hidden), down_(scope / names.down, hidden, width, bias) {
+  form_ = !names.both.empty() ? gated_together : names.gate.empty() ? plain : gated_apart;
+  up_ = form_ == gated_together ? Linear(scope / names.both, width, 2 * hidden, bias)
+                                : Linear(scope / names.up, width, hidden, bias);
+  if (form_ == gated_apart) gate_ = Linear(scope / names.gate, width, hidden, bias);
+}
+
+Tensor Mlp::operator()(Ctx& c, Tensor x) const {
+  Tensor up = up_(c, x);  // [T, hidden], or twice that
+  if (form_ == plain) return down_(c, madang::act(c, act_, up));
+  if (form_ == gated_apart) return down_(c, gated(c, act_, gate_(c, x), up));
+  return down_(c, gated(c, act_, columns(c, up, 0, hidden_), columns(c, up, hidden_, hidden_)));
+}
 
 Act act_of(const Config& config, std::string_view key) {
   static constexpr struct {

@@ -1,5 +1,7 @@
 // Norms, elements and positions: row by row, each gradient beside its forward.
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "ops/ops.h"
 
@@ -34,6 +36,39 @@ Tensor rms_norm(Ctx& c, Tensor x, Tensor w, float eps, float offset) {
       for (int64_t t = 0; t < x.rows(); ++t)
         c.kernels.rms_norm_back(x.row(t), w ? w.f32() : nullptr, offset, factor.f32()[t], dy + t * width, width,
                                 dx + t * width, dw);
+    });
+  return y;
+}
+
+// The root mean square norm of what is left when the mean is taken away.
+Tensor layer_norm(Ctx& c, Tensor x, Tensor w, Tensor b, float eps) {
+  const int64_t width = x.cols(), pieces = w.numel() / width;
+  Tensor y = c.make(x.shape), centered = c.make(x.shape), factor = c.make({x.rows()});
+  each_row(c, x.rows(), width, [&](int64_t t) {
+    double mean = 0;
+    for (int64_t i = 0; i < width; ++i) mean += x.row(t)[i];
+    mean /= static_cast<double>(width);
+    for (int64_t i = 0; i < width; ++i) centered.row(t)[i] = static_cast<float>(x.row(t)[i] - mean);
+    const int64_t piece = t % pieces * width;
+    factor.f32()[t] = c.kernels.rms_norm(centered.row(t), w.f32() + piece, 0, eps, width, y.row(t));
+    if (b) c.kernels.add(y.row(t), b.f32() + piece, width, y.row(t));
+  });
+  if (c.tape)
+    c.tape->record([c, x, w, b, y, centered, factor, width, pieces] {
+      const float* dy = c.tape->grad(y);
+      float *dx = c.tape->grad(x), *dw = c.tape->wanted(w.data), *db = b ? c.tape->wanted(b.data) : nullptr;
+      std::vector<float> inner(static_cast<size_t>(width));
+      for (int64_t t = 0; t < x.rows(); ++t, dy += width, dx += width) {
+        const int64_t piece = t % pieces * width;
+        std::fill(inner.begin(), inner.end(), 0.0f);
+        c.kernels.rms_norm_back(centered.row(t), w.f32() + piece, 0, factor.f32()[t], dy, width, inner.data(),
+                                dw ? dw + piece : nullptr);
+        double mean = 0;
+        for (float d : inner) mean += d;
+        mean /= static_cast<double>(width);
+        for (int64_t i = 0; i < width; ++i) dx[i] += static_cast<float>(inner[static_cast<size_t>(i)] - mean);
+        if (db) c.kernels.add(db + piece, dy, width, db + piece);
+      }
     });
   return y;
 }
@@ -136,6 +171,23 @@ Tensor rope(Ctx& c, Tensor x, Tensor cos, Tensor sin) {
       float* dx = c.tape->grad(x);
       for (int64_t i = 0; i < x.rows(); ++i)
         c.kernels.rope_back(dy + i * dim, cos.row(i / heads), sin.row(i / heads), dim, rotary, dx + i * dim);
+    });
+  return y;
+}
+
+Tensor unpaired(Ctx& c, Tensor x, int64_t rotary) {
+  const int64_t dim = x.cols(), half = rotary / 2;
+  auto from = [half, rotary](int64_t i) { return i >= rotary ? i : i < half ? 2 * i : 2 * (i - half) + 1; };
+  Tensor y = c.make(x.shape);
+  each_row(c, x.rows(), dim, [&](int64_t t) {
+    for (int64_t i = 0; i < dim; ++i) y.row(t)[i] = x.row(t)[from(i)];
+  });
+  if (c.tape)
+    c.tape->record([c, x, y, dim, from] {
+      const float* dy = c.tape->grad(y);
+      float* dx = c.tape->grad(x);
+      for (int64_t t = 0; t < x.rows(); ++t)
+        for (int64_t i = 0; i < dim; ++i) dx[t * dim + from(i)] += dy[t * dim + i];
     });
   return y;
 }

@@ -18,9 +18,11 @@ Tensor columns(Ctx&, Tensor x, int64_t begin, int64_t n);               // [T, D
 
 // ---- norms and elements
 Tensor rms_norm(Ctx&, Tensor x, Tensor w, float eps, float offset = 0);  // over the last axis; [saves] 1/rms per row
+/// (x - mean) / sqrt(var + eps) * w + b over the last axis; w [k * width]: row i takes piece i % k; b the same or none.
+Tensor layer_norm(Ctx&, Tensor x, Tensor w, Tensor b, float eps);  // [saves] x - mean, 1 / deviation per row
 Tensor add(Ctx&, Tensor a, Tensor b);
 Tensor scale(Ctx&, Tensor x, float factor);
-Tensor scale_rows(Ctx&, Tensor x, Tensor factors);                       // [T, D] times [T, 1]
+Tensor scale_rows(Ctx&, Tensor x, Tensor factors);  // [T, D] times [T, 1]
 Tensor act(Ctx&, Act kind, Tensor x);
 Tensor gated(Ctx&, Act kind, Tensor gate, Tensor up);  // act(gate) * up
 Tensor softmax(Ctx&, Tensor x);                        // over the last axis
@@ -28,6 +30,8 @@ Tensor neg_exp(Ctx&, Tensor x);                        // -exp(x): mamba's A fro
 
 // ---- positions
 Tensor rope(Ctx&, Tensor x, Tensor cos, Tensor sin);  // x [T, H, dim]; cos, sin [T, rotary / 2]
+/// The first `rotary` numbers of each row, neighbours paired, as rope pairs them: 0 2 4 ... 1 3 5 ...; the rest stays.
+Tensor unpaired(Ctx&, Tensor x, int64_t rotary);
 
 // ---- along the sequence
 /// One sequence's stretch of the packed tokens, with its keys and values.
@@ -39,6 +43,8 @@ struct AttentionShape {
   int heads = 1, kv_heads = 1, key_dim = 0, value_dim = 0;
   float scale = 1, softcap = 0;
   int64_t window = 0;
+  Tensor bias;   ///< [heads, positions], added to scores by the key's absolute position, or none; has no gradient
+  Tensor sinks;  ///< [heads], a score beside the keys' that takes its share and gives nothing, or none; a parameter
 };
 /// q [T, H, key_dim] against stored pages -> [T, H * value_dim]. No gradient: inference only.
 Tensor attention(Ctx&, Tensor q, std::span<const AttendSegment> segments, const AttentionShape& shape);

@@ -1,6 +1,7 @@
 // What looks along the sequence: attention, causal convolution, selective scan. Work is split over sequences and
 // heads or channels, never along a sum.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "ops/ops.h"
@@ -18,6 +19,7 @@ AttendTask task_of(const AttendSegment& s, const AttentionShape& shape, Tensor q
   task.n = s.length, task.first = s.start;
   task.heads = group, task.key_dim = shape.key_dim, task.value_dim = shape.value_dim;
   task.scale = shape.scale, task.window = shape.window, task.softcap = shape.softcap;
+  if (shape.bias) task.bias = shape.bias.row(kv_head * group), task.bias_stride = shape.bias.cols();
   task.kv = s.pages;
   task.kv.key_head = kv_head * kv_head_bytes(s.pages.type, shape.key_dim);
   task.kv.value_head = kv_head * kv_head_bytes(s.pages.type, shape.value_dim);
@@ -47,15 +49,51 @@ void attend_all(Ctx& c, std::span<const AttendTask> tasks) {
   });
 }
 
+void keep_log_sum(AttendTask& task, const AttendSegment& s, Tensor log_sum, int kv_head) {
+  task.log_sum_stride = log_sum.cols();
+  task.log_sum = log_sum.row(s.offset) + kv_head * task.heads;
+}
+
+// A sink joins the sum under the softmax: out shrinks by exp(log_sum - joint), and with `joint` for log_sum all that
+// attend_back computes holds as it is.
+void sink(Tensor out, Tensor log_sum, const AttentionShape& shape) {
+  for (int64_t t = 0; t < out.rows(); ++t)
+    for (int h = 0; h < shape.heads; ++h) {
+      const double before = log_sum.row(t)[h], score = shape.sinks.f32()[h];
+      const double joint = std::max(before, score) + std::log1p(std::exp(-std::abs(before - score)));
+      const auto keep = static_cast<float>(std::exp(before - joint));
+      float* o = out.row(t) + h * shape.value_dim;
+      for (int d = 0; d < shape.value_dim; ++d) o[d] *= keep;
+      log_sum.row(t)[h] = static_cast<float>(joint);
+    }
+}
+
+// d out / d sink = -exp(sink - joint) out.
+void sink_back(const Ctx& c, Tensor out, Tensor log_sum, const float* dout, const AttentionShape& shape) {
+  float* dsink = c.tape->wanted(shape.sinks.data);
+  if (!dsink) return;
+  for (int64_t t = 0; t < out.rows(); ++t)
+    for (int h = 0; h < shape.heads; ++h) {
+      const int64_t at = t * out.cols() + h * shape.value_dim;
+      dsink[h] -= std::exp(shape.sinks.f32()[h] - log_sum.row(t)[h]) *
+                  c.kernels.dot(out.f32() + at, dout + at, shape.value_dim);
+    }
+}
+
 }  // namespace
 
 Tensor attention(Ctx& c, Tensor q, std::span<const AttendSegment> segments, const AttentionShape& shape) {
   assert(!c.tape);
   Tensor out = c.make({q.shape[0], shape.heads * shape.value_dim});
+  Tensor log_sum = shape.sinks ? c.make({q.shape[0], shape.heads}) : Tensor();
   std::vector<AttendTask> tasks;
   for (const AttendSegment& s : segments)
-    for (int h = 0; h < shape.kv_heads; ++h) tasks.push_back(task_of(s, shape, q, out, h));
+    for (int h = 0; h < shape.kv_heads; ++h) {
+      tasks.push_back(task_of(s, shape, q, out, h));
+      if (shape.sinks) keep_log_sum(tasks.back(), s, log_sum, h);
+    }
   attend_all(c, tasks);
+  if (shape.sinks) sink(out, log_sum, shape);
   return out;
 }
 
@@ -78,15 +116,16 @@ Tensor attention(Ctx& c, Tensor q, Tensor k, Tensor v, std::span<const AttendSeg
     s.pages = {KvType::f32, key_pages, value_pages, 0, key_width * 4, value_width * 4, 0, 0};
     for (int h = 0; h < shape.kv_heads; ++h) {
       AttendTask task = task_of(s, shape, q, out, h);
-      task.log_sum_stride = shape.heads;
-      task.log_sum = log_sum.f32() + s.offset * shape.heads + h * task.heads;
+      keep_log_sum(task, s, log_sum, h);
       tasks.push_back(task);
     }
   }
   attend_all(c, tasks);
+  if (shape.sinks) sink(out, log_sum, shape);
   if (c.tape)
-    c.tape->record([c, q, k, v, out, key_width, value_width, tasks = std::move(tasks)] {
+    c.tape->record([c, q, k, v, out, log_sum, shape, key_width, value_width, tasks = std::move(tasks)] {
       const float* dout = c.tape->grad(out);
+      if (shape.sinks) sink_back(c, out, log_sum, dout, shape);
       float *dq = c.tape->grad(q), *dk = c.tape->grad(k), *dv = c.tape->grad(v);
       c.pool.parallel(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end) {
         for (const AttendTask& task :

@@ -60,6 +60,55 @@ constexpr Rule gguf_norms_after[] = {
     {"model.layers.{}.post_feedforward_layernorm.{}", "blk.{}.post_ffw_norm.{}"},
 };
 
+constexpr Rule gguf_gpt2[] = {
+    {"transformer.wte.weight", "token_embd.weight"},
+    {"transformer.wpe.weight", "position_embd.weight"},
+    {"transformer.ln_f.{}", "output_norm.{}"},
+    {"transformer.h.{}.ln_1.{}", "blk.{}.attn_norm.{}"},
+    {"transformer.h.{}.ln_2.{}", "blk.{}.ffn_norm.{}"},
+    {"transformer.h.{}.attn.c_attn.{}", "blk.{}.attn_qkv.{}"},
+    {"transformer.h.{}.attn.c_proj.{}", "blk.{}.attn_output.{}"},
+    {"transformer.h.{}.mlp.c_fc.{}", "blk.{}.ffn_up.{}"},
+    {"transformer.h.{}.mlp.c_proj.{}", "blk.{}.ffn_down.{}"},
+};
+
+constexpr Rule gguf_gpt_neox[] = {
+    {"gpt_neox.embed_in.weight", "token_embd.weight"},
+    {"gpt_neox.final_layer_norm.{}", "output_norm.{}"},
+    {"gpt_neox.layers.{}.input_layernorm.{}", "blk.{}.attn_norm.{}"},
+    {"gpt_neox.layers.{}.post_attention_layernorm.{}", "blk.{}.ffn_norm.{}"},
+    {"gpt_neox.layers.{}.attention.query_key_value.{}", "blk.{}.attn_qkv.{}"},
+    {"gpt_neox.layers.{}.attention.dense.{}", "blk.{}.attn_output.{}"},
+    {"gpt_neox.layers.{}.mlp.dense_h_to_4h.{}", "blk.{}.ffn_up.{}"},
+    {"gpt_neox.layers.{}.mlp.dense_4h_to_h.{}", "blk.{}.ffn_down.{}"},
+};
+
+constexpr Rule gguf_falcon[] = {
+    {"transformer.word_embeddings.weight", "token_embd.weight"},
+    {"transformer.ln_f.{}", "output_norm.{}"},
+    {"transformer.h.{}.input_layernorm.{}", "blk.{}.attn_norm.{}"},
+    {"transformer.h.{}.ln_mlp.{}", "blk.{}.attn_norm.{}"},
+    {"transformer.h.{}.ln_attn.{}", "blk.{}.attn_norm_2.{}"},
+    {"transformer.h.{}.self_attention.query_key_value.{}", "blk.{}.attn_qkv.{}"},
+    {"transformer.h.{}.self_attention.dense.{}", "blk.{}.attn_output.{}"},
+    {"transformer.h.{}.mlp.dense_h_to_4h.{}", "blk.{}.ffn_up.{}"},
+    {"transformer.h.{}.mlp.dense_4h_to_h.{}", "blk.{}.ffn_down.{}"},
+};
+
+constexpr Rule gguf_phi[] = {
+    {"model.final_layernorm.{}", "output_norm.{}"},
+    {"model.layers.{}.self_attn.dense.{}", "blk.{}.attn_output.{}"},
+    {"model.layers.{}.self_attn.q_layernorm.{}", "blk.{}.attn_q_norm.{}"},
+    {"model.layers.{}.self_attn.k_layernorm.{}", "blk.{}.attn_k_norm.{}"},
+    {"model.layers.{}.mlp.fc1.{}", "blk.{}.ffn_up.{}"},
+    {"model.layers.{}.mlp.fc2.{}", "blk.{}.ffn_down.{}"},
+};
+
+constexpr Rule gguf_phi3[] = {
+    {"model.layers.{}.self_attn.qkv_proj.{}", "blk.{}.attn_qkv.{}"},
+    {"model.layers.{}.mlp.gate_up_proj.{}", "blk.{}.ffn_up.{}"},
+};
+
 constexpr Rule gguf_mamba[] = {
     {"backbone.embeddings.weight", "token_embd.weight"},
     {"backbone.norm_f.{}", "output_norm.{}"},
@@ -95,6 +144,15 @@ constexpr Rule hf_gemma3[] = {
     {"model.{...}", "model.language_model.{...}"},
 };
 
+// GPT-2 multiplies from the other side (Conv1D); some repositories leave the prefix out.
+constexpr Rule hf_gpt2[] = {
+    {"transformer.h.{}.{}.{}.weight", "transformer.h.{}.{}.{}.weight", transpose},
+    {"transformer.h.{}.{}.{}.weight", "h.{}.{}.{}.weight", transpose},
+    {"transformer.{...}", "{...}"},
+};
+
+constexpr Rule hf_gpt_neox[] = {{"lm_head.weight", "embed_out.weight"}};
+
 // EXAONE 3 keeps GPT-2's manner of names.
 constexpr Rule hf_exaone[] = {
     {"model.embed_tokens.weight", "transformer.wte.weight"},
@@ -128,6 +186,24 @@ const std::vector<Row>& rows() {
       {Layout::hugging_face, "exaone", hf_exaone, {"transformer.rotary.inv_freq"}},
       {Layout::gguf, "gemma2", gguf_norms_after, {}},
       {Layout::gguf, "gemma3_text", gguf_norms_after, {}},
+      {Layout::gguf, "gpt2", gguf_gpt2, {}},
+      {Layout::gguf, "gpt_neox", gguf_gpt_neox, {}},
+      {Layout::gguf, "falcon", gguf_falcon, {}},
+      {Layout::gguf, "phi", gguf_phi, {}},
+      {Layout::gguf, "phi3", gguf_phi3, {"rope_factors_long.weight", "rope_factors_short.weight"}},
+      {Layout::hugging_face,
+       "gpt2",
+       hf_gpt2,
+       {"transformer.h.{}.attn.bias", "transformer.h.{}.attn.masked_bias", "h.{}.attn.bias", "h.{}.attn.masked_bias"}},
+      {Layout::hugging_face,
+       "gpt_neo",
+       {},
+       {"transformer.h.{}.attn.attention.bias", "transformer.h.{}.attn.attention.masked_bias"}},
+      {Layout::hugging_face, "gptj", {}, {"transformer.h.{}.attn.bias", "transformer.h.{}.attn.masked_bias"}},
+      {Layout::hugging_face,
+       "gpt_neox",
+       hf_gpt_neox,
+       {"gpt_neox.layers.{}.attention.bias", "gpt_neox.layers.{}.attention.masked_bias"}},
       {Layout::gguf, "mamba", gguf_mamba, {}},
       {Layout::llama2c, "llama", llama2c, {"freq_cis_real", "freq_cis_imag"}},
       {Layout::hugging_face,

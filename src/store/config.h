@@ -8,6 +8,7 @@
 // (inner), state_size, conv_kernel, time_step_rank, layer_norm_epsilon. Keys that are null in the file are absent here.
 // Keys of our own:
 //   rms_norm_offset  what is added to stored norm weights: 1 for Gemma repositories, 0 for GGUF (stored plus one)
+//   intermediate_factor  times hidden_size is intermediate_size where a file leaves that out
 //   source_format    "hugging_face", "gguf" or "llama2.c"
 #pragma once
 #include <cstdint>

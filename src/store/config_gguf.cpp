@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "store/bounds.h"
 #include "store/config.h"
+#include "store/config_keys.h"
 #include "store/gguf.h"
 
 namespace madang {
@@ -55,7 +56,8 @@ constexpr Row rope_rows[] = {
 struct Name {
   std::string_view gguf, model_type;
 };
-constexpr Name names[] = {{"gemma3", "gemma3_text"}, {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"}};
+constexpr Name names[] = {{"gemma3", "gemma3_text"}, {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"},
+                          {"gptneox", "gpt_neox"},   {"phi2", "phi"},           {"command-r", "cohere"}};
 
 std::string model_type_of(const Gguf& g) {
   const std::string_view name = g.architecture();
@@ -84,9 +86,23 @@ int64_t one(const Json& keys, const char* key) {
   return keys.contains(key) && keys.at(key).is_number_integer() ? keys.at(key).get<int64_t>() : 0;
 }
 
+/// A small tensor as a list of numbers.
+Json numbers(const StoredTensor& t) {
+  if (!t.format || t.numel() > 1 << 16)
+    throw Error(Kind::mismatch, say("tensor {} has the wrong shape", shown(t.name))).found(t.shape_text());
+  std::vector<float> values(static_cast<size_t>(t.numel()));
+  t.format->decode(t.bytes.data(), t.numel(), values.data());
+  return values;
+}
+
 Json rope_scaling(const Gguf& g, const std::string& prefix) {
   Json rope = Json::object();
   copy(g, prefix, rope_rows, rope);
+  const StoredTensor *shorter = g.find("rope_factors_short.weight"), *longer = g.find("rope_factors_long.weight");
+  if (shorter && longer) {
+    rope["rope_type"] = "longrope", rope["short_factor"] = numbers(*shorter), rope["long_factor"] = numbers(*longer);
+    return rope;
+  }
   const std::string_view type = g.text(prefix + "rope.scaling.type", rope.contains("factor") ? "linear" : "none");
   if (type == "none") return Json();
   rope["rope_type"] = std::string(type);
@@ -115,6 +131,23 @@ void set_tokens(const Gguf& g, Json& keys) {
   }
 }
 
+/// What repositories say in keys and GGUF files in which tensors they hold.
+void set_forms(const Gguf& g, const std::string& prefix, Json& keys) {
+  const std::string type = keys["model_type"];
+  if (keys.contains("layer_norm_eps")) keys["layer_norm_epsilon"] = keys["layer_norm_eps"];
+  if (type == "gpt_neox") keys["use_parallel_residual"] = g.flag(prefix + "use_parallel_residual", true);
+  if (type == "phi") keys["qk_layernorm"] = g.find("blk.0.attn_q_norm.weight") != nullptr;
+  if (type == "falcon") {
+    keys["new_decoder_architecture"] = true, keys["parallel_attn"] = true;
+    keys["num_ln_in_parallel_attn"] = g.find("blk.0.attn_norm_2.weight") ? 2 : 1;
+    keys["bias"] = g.find("blk.0.attn_qkv.bias") != nullptr;
+  }
+  if (type == "cohere" || type == "cohere2") {
+    if (keys.contains("logits_scaling")) keys["logit_scale"] = keys["logits_scaling"];
+    keys["use_qk_norm"] = g.find("blk.0.attn_q_norm.weight") != nullptr;
+  }
+}
+
 }  // namespace
 
 Config config_of_gguf(const Gguf& g) {
@@ -127,6 +160,7 @@ Config config_of_gguf(const Gguf& g) {
   keys["attention_bias"] = g.find("blk.0.attn_output.bias") != nullptr;  // on q, k, v and o; Qwen 2 has three always
   keys["mlp_bias"] = g.find("blk.0.ffn_up.bias") != nullptr;
   set_tokens(g, keys);
+  set_forms(g, prefix, keys);
   if (keys["model_type"] == "mamba") {
     keys["layer_norm_epsilon"] = keys.contains("rms_norm_eps") ? keys["rms_norm_eps"] : Json(1e-5);
     keys["use_conv_bias"] = g.find("blk.0.ssm_conv1d.bias") != nullptr;
@@ -149,8 +183,7 @@ Config config_of_gguf(const Gguf& g) {
     keys["query_pre_attn_scalar"] =
         one(keys, "num_hidden_layers") == largest && heads > 0 ? Json(width / heads) : keys["head_dim"];
   const int64_t rotated = g.integer(prefix + "rope.dimension_count", 0), head = one(keys, "head_dim");
-  if (rotated > 0 && head > 0 && rotated < head)
-    keys["partial_rotary_factor"] = static_cast<double>(rotated) / static_cast<double>(head);
+  if (rotated > 0 && head > 0 && rotated < head) keys["partial_rotary_factor"] = rotary_fraction(rotated, head);
   return Config(keys, g.path());
 }
 

@@ -27,6 +27,13 @@ constexpr Renamed renamed[] = {
     {"rope_local_theta", "rope_local_base_freq"},
     {"num_layers", "num_hidden_layers"},
     {"activation_function", "hidden_act"},
+    {"activation", "hidden_act"},
+    {"rotary_emb_base", "rope_theta"},
+    {"num_heads", "num_attention_heads"},
+    {"num_kv_heads", "num_key_value_heads"},
+    {"n_head_kv", "num_key_value_heads"},
+    {"ffn_hidden_size", "intermediate_size"},
+    {"window_size", "sliding_window"},
 };
 
 [[noreturn]] void refuse(std::string_view key, const std::string& where, std::string expected, const Json& found) {
@@ -78,10 +85,31 @@ void drop_nulls(Json& keys) {
       ++it;
 }
 
+/// GPT-Neo's way to say which layers see everything: [[["global", "local"], 12]], or one word a layer.
+Json neo_layer_types(const Json& keys, const std::string& where) {
+  Json words = keys.value("attention_layers", Json::array());
+  if (!keys.contains("attention_layers"))
+    for (const Json& part : keys.at("attention_types")) {
+      const bool fits = part.is_array() && part.size() == 2 && part[0].is_array() && part[1].is_number_integer();
+      if (!fits || part[1] < 0 || part[1] > 1 << 12 || part[0].size() > 1 << 12)
+        refuse("attention_types", where, "[[[names], times]]", part);
+      for (int64_t i = 0; i < part[1].get<int64_t>() && words.size() <= 1 << 12; ++i)
+        for (const Json& word : part[0]) words.push_back(word);
+    }
+  Json types = Json::array();
+  for (const Json& word : words) {
+    if (word != "global" && word != "local") refuse("attention_layers", where, "global, local", word);
+    types.push_back(word == "local" ? "sliding_attention" : "full_attention");
+  }
+  return types;
+}
+
 /// layer_types from what older files say about windows; takes those keys away.
 void set_layer_types(Json& keys, const std::string& where) {
   const int64_t layers = size_in(keys, "num_hidden_layers", 0, 1 << 12, where);
   Json types = Json::array();
+  if (!keys.contains("layer_types") && (keys.contains("attention_layers") || keys.contains("attention_types")))
+    keys["layer_types"] = neo_layer_types(keys, where);
   if (keys.contains("layer_types")) {
     types = keys.at("layer_types");
     if (!types.is_array() || static_cast<int64_t>(types.size()) != layers)
@@ -168,6 +196,13 @@ void derive_attention(Json& keys, const std::string& where) {
     if (width % heads != 0) refuse("hidden_size", where, fmt::format("a multiple of {} heads", heads), width);
     keys["head_dim"] = width / heads;
   }
+  if (!keys.contains("intermediate_size") && keys.contains("intermediate_factor") && keys.contains("hidden_size"))
+    keys["intermediate_size"] =
+        size_in(keys, "intermediate_factor", 1, 64, where) * size_in(keys, "hidden_size", 1, 1 << 20, where);
+  if (keys.contains("rotary_dim")) {
+    const int64_t head = size_in(keys, "head_dim", 1, 1 << 16, where);
+    keys["partial_rotary_factor"] = rotary_fraction(size_in(keys, "rotary_dim", 1, head, where), head);
+  }
   set_rope(keys, where);
 }
 
@@ -179,6 +214,13 @@ void derive_recurrence(Json& keys, const std::string& where) {
 }
 
 }  // namespace
+
+double rotary_fraction(int64_t rotated, int64_t head_dim) {
+  double fraction = static_cast<double>(rotated) / static_cast<double>(head_dim);
+  while (static_cast<int64_t>(static_cast<double>(head_dim) * fraction) < rotated)
+    fraction = std::nextafter(fraction, 2.0);
+  return fraction;
+}
 
 Json normalised(const Json& given, const std::string& where) {
   if (!given.is_object()) throw Error(Kind::format, say("a configuration must be a JSON object")).at(where);
