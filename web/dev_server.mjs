@@ -88,6 +88,7 @@ async function answer(body, response) {
 }
 
 function api(path, key, request) {
+  if (path !== '/status' && path !== '/openapi.json' && !path.startsWith('/v1/')) return undefined;
   if (key && request.headers.authorization !== `Bearer ${key}`) return [401, { error: { message: 'No such key.' } }];
   if (path === '/v1/models') {
     const ids = ['madang-test', 'smollm2-135m-instruct'];

@@ -20,14 +20,15 @@ function extension(
   name: string,
   level: 'inline' | 'block',
   rule: RegExp,
+  begins: RegExp,
   display: (found: RegExpExecArray) => boolean,
 ): TokenizerAndRendererExtension {
   return {
     name,
     level,
     start(source: string) {
-      const at = source.search(/\$|\\\(|\\\[/);
-      return at < 0 ? undefined : at;
+      const found = begins.exec(source);
+      return found ? found.index + found[0].search(/[$\\]/) : undefined;
     },
     tokenizer(source: string): Tokens.Generic | undefined {
       const found = rule.exec(source);
@@ -41,8 +42,9 @@ function extension(
 
 export const mathExtension: MarkedExtension = {
   extensions: [
-    extension('blockMath', 'block', block, () => true),
-    extension('inlineMath', 'inline', inline, (found) => found[1] !== undefined || found[4] !== undefined),
+    // A block begins a line; marked ends the paragraph before it there.
+    extension('blockMath', 'block', block, /\n {0,3}(?:\$\$|\\\[)/, () => true),
+    extension('inlineMath', 'inline', inline, /\$|\\\(|\\\[/, (found) => found[1] !== undefined || found[4] !== undefined),
   ],
 };
 
