@@ -59,7 +59,10 @@ test('code is coloured and copied, tables and formulas are set', standIn, async 
   assert.ok((await page.locator('.hljs-keyword').count()) > 0);
   await page.getByRole('button', { name: 'Copy code' }).click();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'def f(x):\n    return "<b>" + x');
+  assert.equal(await page.locator('.code-bar span').innerText(), 'python');
   assert.equal(await page.locator('.answer td').count(), 2);
+  assert.equal(await page.locator('.answer td').last().evaluate((cell) => getComputedStyle(cell).textAlign), 'right');
+  assert.equal(await page.locator('.answer .katex-display').count(), 1);
   assert.equal(await page.locator('.answer .katex').count(), 2);
   assert.match(await answers(page).innerText(), /from \$5 to \$10/);
   // KaTeX's styles are set in spite of the policy: the parts of a fraction stand above each other.

@@ -51,6 +51,8 @@ const allowed = {
   ALLOW_ARIA_ATTR: false,
   ALLOW_DATA_ATTR: false,
   ALLOWED_URI_REGEXP: safeAddress,
+  // Attributes that hold no address: DOMPurify would hold them against safeAddress.
+  ADD_URI_SAFE_ATTR: ['align', 'data-display', 'data-language', 'start', 'tabindex'],
   RETURN_DOM_FRAGMENT: true as const,
 };
 
