@@ -66,7 +66,7 @@ void show(const Divergence& d, int64_t window, bool json, Surroundings& around) 
     return;
   }
   auto row = [&](const Text& what, const std::string& value) {
-    *around.out << padded(around.words(what), 34) << value << '\n';
+    *around.out << padded(around.words(what), 38) << value << '\n';
   };
   row(say("KL divergence (nats a token)"), fmt::format("{:.6f} ± {:.6f}", d.kl.value, d.kl.error));
   row(say("  median, 99 percent, largest"), fmt::format("{:.6f}  {:.6f}  {:.6f}", d.kl_median, d.kl_99, d.kl_most));
