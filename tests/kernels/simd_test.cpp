@@ -74,7 +74,7 @@ TEST(Simd, AttentionFollowsTheReferenceAndItsTwin) {
   for (int round = 0; round < 24; ++round) {
     AttendTask task;
     task.heads = static_cast<int>(random.between(1, 3));
-    task.key_dim = static_cast<int>(random.between(1, 40)), task.value_dim = static_cast<int>(random.between(1, 40));
+    task.key_dim = static_cast<int>(random.between(1, 80)), task.value_dim = static_cast<int>(random.between(1, 80));
     task.first = random.between(0, 150), task.n = random.between(1, 80);
     task.scale = 0.3f;
     task.window = round % 3 == 0 ? random.between(1, 100) : 0;

@@ -23,6 +23,13 @@ Visible visible(const AttendTask& task, int64_t position) {
   return {task.window > 0 ? std::max<int64_t>(0, position - task.window + 1) : 0, position + 1};
 }
 
+// A score is one chain over the head's numbers.
+float chain(const float* query, const float* key, int dim) {
+  float sum = 0;
+  for (int d = 0; d < dim; ++d) sum = std::fma(query[d], key[d], sum);
+  return sum;
+}
+
 float capped(const AttendTask& task, float score) {
   return task.softcap > 0 ? task.softcap * std::tanh(score / task.softcap) : score;
 }
@@ -46,7 +53,7 @@ void attend_one(const AttendTask& task, int64_t i, int h, std::vector<float>& ke
     for (int64_t j = low; j < high; ++j) {
       kv_decode(task.kv.type, keys + j * task.kv.key_row, task.key_dim, key.data());
       score[static_cast<size_t>(j)] =
-          capped(task, task.scale * dot(query, key.data(), task.key_dim)) + bias_of(task, h, block * kv_block + j);
+          capped(task, task.scale * chain(query, key.data(), task.key_dim)) + bias_of(task, h, block * kv_block + j);
       top = std::max(top, score[static_cast<size_t>(j)]);
     }
     float shrink = std::exp(largest - top);  // 0 at the first block
@@ -92,7 +99,7 @@ void attend_back(const AttendTask& task, const float* dout, float* dquery, float
         };
         const float* key = row(task.kv.keys, task.kv.key_row, task.kv.key_head);
         const float* value = row(task.kv.values, task.kv.value_row, task.kv.value_head);
-        float score = capped(task, task.scale * dot(query, key, task.key_dim));
+        float score = capped(task, task.scale * chain(query, key, task.key_dim));
         float p = std::exp(score + bias_of(task, h, j) - task.log_sum[i * task.log_sum_stride + h]);
         for (int k = 0; k < task.value_dim; ++k) dv[j * dv_stride + k] += p * d[k];
         float ds = p * (dot(d, value, task.value_dim) - along);

@@ -1,11 +1,13 @@
-// Attention over the SIMD vocabulary V: the order of ref/attend.cpp, a block of keys decoded once for all queries and
-// heads that share it. And how keys and values are stored.
+// Attention over the SIMD vocabulary V and, for its products, the wider registers of the panel vocabulary P: the order
+// of ref/attend.cpp, a block of keys decoded once for all queries and heads that share it. And how keys and values are
+// stored.
 #pragma once
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "kernels/simd/elements.h"
+#include "kernels/simd/unroll.h"
 
 namespace madang::simd {
 
@@ -28,87 +30,192 @@ void kv_decode(KvType type, const std::byte* in, int64_t dim, float* out) {
   }
 }
 
-// What one query head has gathered so far; its weighted values stand in the output.
-struct Gathered {
-  float largest = -std::numeric_limits<float>::infinity(), sum = 0;
-};
-
-// One query head against keys [low, high) of one decoded block; `bias` (or null) is the block's.
+// Keys of one block, transposed: number d of key j at d * kv_block + j. Rows outside [first, held) are left as they
+// are.
 template <class V>
-void attend_block(const AttendTask& task, const float* query, const float* keys, const float* values, const float* bias,
-                  int64_t low, int64_t high, Gathered& g, float* out) {
-  const int64_t dim = task.value_dim;
-  float score[kv_block];
-  for (int64_t j = low; j < high; ++j) score[j] = task.scale * dot<V>(query, keys + j * task.key_dim, task.key_dim);
-  if (task.softcap > 0)
-    pieces(high - low, [&](int64_t i, int64_t k) {
-      const auto cap = V::set(task.softcap);
-      V::store_n(score + low + i, V::mul(cap, tanh<V>(V::div(V::load_n(score + low + i, k), cap))), k);
-    });
-  for (int64_t j = low; bias && j < high; ++j) score[j] += bias[j];
-  // Lanes are counted from the block's start, so what a window hides counts as zero.
-  float shown[kv_block] = {};
-  const float top = std::max(g.largest, largest_of<V>(score + low, high - low));
-  for (int64_t j = low & ~int64_t{7}; j < high; j += 8) {
-    float piece[8];
-    for (int64_t i = 0; i < 8; ++i)
-      piece[i] = j + i >= low && j + i < high ? score[j + i] - top : -100.0f;  // exp gives 0
-    V::store(shown + j, exp<V>(V::load(piece)));
-  }
-  auto part = V::zero();
-  for (int64_t j = 0; j < kv_block; j += 8) part = V::add(part, V::load(shown + j));
-  const float shrink = g.largest == top ? 1.0f : std::exp(g.largest - top);
-  g.sum = std::fma(g.sum, shrink, V::fold(part));
-  g.largest = top;
-  for (int64_t d = 0; d < dim; d += 32) {  // four registers of the output stay while the keys go by
-    const int64_t wide = std::min<int64_t>(4, (dim - d + 7) / 8);
-    typename V::F acc[4];
-    for (int64_t i = 0; i < wide; ++i) acc[i] = V::mul(V::load_n(out + d + 8 * i, dim - d - 8 * i), V::set(shrink));
-    for (int64_t j = low; j < high; ++j) {
-      const auto p = V::set(shown[j]);
-      for (int64_t i = 0; i < wide; ++i)
-        acc[i] = V::fma(p, V::load_n(values + j * dim + d + 8 * i, dim - d - 8 * i), acc[i]);
-    }
-    for (int64_t i = 0; i < wide; ++i) V::store_n(out + d + 8 * i, acc[i], std::min<int64_t>(8, dim - d - 8 * i));
+void transposed_keys(const AttendTask& task, const std::byte* key, int64_t first, int64_t held, float* out) {
+  const int64_t dim = task.key_dim;
+  std::vector<float> rows(static_cast<size_t>(8 * dim));
+  for (int64_t j = first & ~int64_t{7}; j < held; j += 8) {
+    const int64_t from = std::max<int64_t>(first - j, 0), to = std::min<int64_t>(8, held - j);
+    for (int64_t i = from; i < to; ++i)
+      kv_decode<V>(task.kv.type, key + (j + i) * task.kv.key_row, dim, rows.data() + i * dim);
+    int64_t d = 0;
+    for (; d + 8 <= dim; d += 8) V::transpose(rows.data() + d, dim, out + d * kv_block + j, kv_block);
+    for (; d < dim; ++d)
+      for (int64_t i = 0; i < 8; ++i) out[d * kv_block + j + i] = rows[static_cast<size_t>(i * dim + d)];
   }
 }
 
+// One query head in one block: it sees keys [low, high). What it has gathered so far stands here, its weighted values
+// in the output.
+struct AttendRow {
+  const float* query;
+  float* out;
+  const float* bias;  // of this block's keys, or null
+  int64_t low, high;
+  float largest, sum;
+};
+
+// Scores of R query heads against the first `held` keys: a lane is a key, so a score is one chain over the head's
+// numbers, in order, whoever stands beside it.
+template <class P, int R>
+static void scores(const AttendTask& task, const AttendRow* const* rows, const float* keys, int64_t held,
+                   float (*score)[kv_block]) {
+  constexpr int wide = P::wide;
+  for (int64_t j = 0; j < held; j += wide * P::lanes) {
+    typename P::F acc[R][wide];
+    each_of<R>([&](auto r) { each_of<wide>([&](auto i) { acc[r][i] = P::zero(); }); });
+    for (int64_t d = 0; d < task.key_dim; ++d) {
+      typename P::F key[wide];
+      each_of<wide>([&](auto i) { key[i] = P::load(keys + d * kv_block + j + i * P::lanes); });
+      each_of<R>([&](auto r) {
+        const auto q = P::set(rows[r]->query[d]);
+        each_of<wide>([&](auto i) { acc[r][i] = P::fma(q, key[i], acc[r][i]); });
+      });
+    }
+    each_of<R>([&](auto r) {
+      each_of<wide>([&](auto i) { P::store(score[r] + j + i * P::lanes, P::mul(acc[r][i], P::set(task.scale))); });
+    });
+  }
+}
+
+// Scores of one row to weights exp(score - largest), zero where it does not see; returns what the output shrinks by.
 template <class V>
+float weights(const AttendTask& task, AttendRow& row, float* score) {
+  const int64_t low = row.low & ~int64_t{7}, high = (row.high + 7) & ~int64_t{7};
+  if (task.softcap > 0)
+    for (int64_t j = low; j < high; j += 8) {
+      const auto cap = V::set(task.softcap);
+      V::store(score + j, V::mul(cap, tanh<V>(V::div(V::load(score + j), cap))));
+    }
+  for (int64_t j = row.low; row.bias && j < row.high; ++j) score[j] += row.bias[j];
+  std::fill(score + low, score + row.low, -std::numeric_limits<float>::infinity());
+  std::fill(score + row.high, score + high, -std::numeric_limits<float>::infinity());
+  const float top = std::max(row.largest, largest_of<V>(score + low, high - low));
+  auto part = V::zero();  // lanes are counted from the block's start
+  for (int64_t j = low; j < high; j += 8) {
+    const auto shown = exp<V>(V::sub(V::load(score + j), V::set(top)));
+    V::store(score + j, shown);
+    part = V::add(part, shown);
+  }
+  const float shrink = row.largest == top ? 1.0f : std::exp(row.largest - top);
+  row.sum = std::fma(row.sum, shrink, V::fold(part));
+  row.largest = top;
+  return shrink;
+}
+
+// out += weight * value over keys [low, high), in order, for R rows.
+template <class P, int R>
+static void weighted(const AttendTask& task, AttendRow* const* rows, const float (*weight)[kv_block],
+                     const float* values, int64_t low, int64_t high) {
+  constexpr int wide = P::wide;
+  const int64_t dim = task.value_dim;
+  if (low >= high) return;
+  for (int64_t d = 0; d < dim; d += wide * P::lanes) {
+    auto left = [&](int i) { return std::max<int64_t>(0, dim - d - i * P::lanes); };
+    typename P::F acc[R][wide];
+    each_of<R>([&](auto r) {
+      each_of<wide>([&](auto i) { acc[r][i] = P::load_n(rows[r]->out + d + i * P::lanes, left(i)); });
+    });
+    auto go = [&](auto load) {
+      for (int64_t j = low; j < high; ++j) {
+        typename P::F value[wide];
+        each_of<wide>([&](auto i) { value[i] = load(values + j * dim + d + i * P::lanes, left(i)); });
+        each_of<R>([&](auto r) {
+          const auto p = P::set(weight[r][j]);
+          each_of<wide>([&](auto i) { acc[r][i] = P::fma(p, value[i], acc[r][i]); });
+        });
+      }
+    };
+    if (d + wide * P::lanes <= dim)
+      go([](const float* p, int64_t) { return P::load(p); });
+    else
+      go([](const float* p, int64_t n) { return P::load_n(p, n); });
+    each_of<R>([&](auto r) {
+      each_of<wide>([&](auto i) { P::store_n(rows[r]->out + d + i * P::lanes, acc[r][i], left(i)); });
+    });
+  }
+}
+
+// R query heads against one decoded block.
+template <class V, class P, int R>
+static void attend_rows(const AttendTask& task, AttendRow* const* rows, const float* keys, const float* values,
+                        int64_t held) {
+  alignas(64) float score[R][kv_block];
+  scores<P, R>(task, rows, keys, held, score);
+  int64_t low = 0, high = kv_block;  // what all of them see
+  for (int r = 0; r < R; ++r) {
+    const float shrink = weights<V>(task, *rows[r], score[r]);
+    if (shrink != 1.0f)
+      pieces(task.value_dim, [&](int64_t d, int64_t k) {
+        V::store_n(rows[r]->out + d, V::mul(V::load_n(rows[r]->out + d, k), V::set(shrink)), k);
+      });
+    low = std::max(low, rows[r]->low), high = std::min(high, rows[r]->high);
+  }
+  high = std::max(low, high);
+  // A key that only some of the rows see is theirs alone: nothing hidden may touch a row, were it infinite.
+  for (int r = 0; r < R; ++r)
+    weighted<P, 1>(task, rows + r, score + r, values, rows[r]->low, std::min(low, rows[r]->high));
+  weighted<P, R>(task, rows, score, values, low, high);
+  for (int r = 0; r < R; ++r)
+    weighted<P, 1>(task, rows + r, score + r, values, std::max(high, rows[r]->low), rows[r]->high);
+}
+
+template <class V, class P>
+void attend_block(const AttendTask& task, std::vector<AttendRow*>& rows, const float* keys, const float* values,
+                  int64_t held) {
+  constexpr int most = 6;  // times P::wide sums, and the values and the weight: as many as there are registers
+  AttendRow* const* at = rows.data();
+  size_t left = rows.size();
+  for (; left >= most; left -= most, at += most) attend_rows<V, P, most>(task, at, keys, values, held);
+  each_of<most - 1>([&](auto r) {
+    if (left == r + 1) attend_rows<V, P, r + 1>(task, at, keys, values, held);
+  });
+}
+
+template <class V, class P>
 void attend(const AttendTask& task) {
   std::vector<float> keys(static_cast<size_t>(kv_block * task.key_dim)),
       values(static_cast<size_t>(kv_block * task.value_dim));
-  std::vector<Gathered> gathered(static_cast<size_t>(task.n * task.heads));
-  for (int64_t i = 0; i < task.n; ++i) std::fill_n(task.out + i * task.out_stride, task.heads * task.value_dim, 0.0f);
+  std::vector<AttendRow> all;
+  for (int64_t i = 0; i < task.n; ++i)
+    for (int h = 0; h < task.heads; ++h) {
+      float* out = task.out + i * task.out_stride + h * task.value_dim;
+      std::fill_n(out, task.value_dim, 0.0f);
+      all.push_back({task.query + i * task.query_stride + h * task.key_dim, out, nullptr, 0, 0,
+                     -std::numeric_limits<float>::infinity(), 0});
+    }
   auto first_key = [&](int64_t i) {
     return task.window > 0 ? std::max<int64_t>(0, task.first + i - task.window + 1) : 0;
   };
+  std::vector<AttendRow*> rows;
   const int64_t last = task.first + task.n;
   for (int64_t block = first_key(0) / kv_block; block * kv_block < last; ++block) {
     const int64_t start = block * kv_block, held = std::min(kv_block, last - start);
-    const std::byte* key = task.kv.keys[block - task.kv.first_block] + task.kv.key_head;
     const std::byte* value = task.kv.values[block - task.kv.first_block] + task.kv.value_head;
-    for (int64_t j = std::max<int64_t>(0, first_key(0) - start); j < held; ++j) {
-      kv_decode<V>(task.kv.type, key + j * task.kv.key_row, task.key_dim, keys.data() + j * task.key_dim);
+    const int64_t seen = std::max<int64_t>(0, first_key(0) - start);
+    transposed_keys<V>(task, task.kv.keys[block - task.kv.first_block] + task.kv.key_head, seen, held, keys.data());
+    for (int64_t j = seen; j < held; ++j)
       kv_decode<V>(task.kv.type, value + j * task.kv.value_row, task.value_dim, values.data() + j * task.value_dim);
-    }
-    for (int64_t i = std::max<int64_t>(0, start - task.first); i < task.n; ++i) {
-      const int64_t low = std::max<int64_t>(0, first_key(i) - start),
-                    high = std::min(kv_block, task.first + i + 1 - start);
-      if (low >= high) continue;
-      for (int h = 0; h < task.heads; ++h)
-        attend_block<V>(task, task.query + i * task.query_stride + h * task.key_dim, keys.data(), values.data(),
-                        task.bias ? task.bias + h * task.bias_stride + start : nullptr, low, high,
-                        gathered[static_cast<size_t>(i * task.heads + h)],
-                        task.out + i * task.out_stride + h * task.value_dim);
-    }
+    rows.clear();
+    for (int64_t i = std::max<int64_t>(0, start - task.first); i < task.n; ++i)
+      for (int h = 0; h < task.heads; ++h) {
+        AttendRow& row = all[static_cast<size_t>(i * task.heads + h)];
+        row.low = std::max<int64_t>(0, first_key(i) - start);
+        row.high = std::min(kv_block, task.first + i + 1 - start);
+        row.bias = task.bias ? task.bias + h * task.bias_stride + start : nullptr;
+        if (row.low < row.high) rows.push_back(&row);
+      }
+    attend_block<V, P>(task, rows, keys.data(), values.data(), held);
   }
   for (int64_t i = 0; i < task.n; ++i)
     for (int h = 0; h < task.heads; ++h) {
-      const Gathered& g = gathered[static_cast<size_t>(i * task.heads + h)];
-      float* out = task.out + i * task.out_stride + h * task.value_dim;
-      pieces(task.value_dim,
-             [&](int64_t d, int64_t k) { V::store_n(out + d, V::div(V::load_n(out + d, k), V::set(g.sum)), k); });
-      if (task.log_sum) task.log_sum[i * task.log_sum_stride + h] = g.largest + std::log(g.sum);
+      const AttendRow& row = all[static_cast<size_t>(i * task.heads + h)];
+      pieces(task.value_dim, [&](int64_t d, int64_t k) {
+        V::store_n(row.out + d, V::div(V::load_n(row.out + d, k), V::set(row.sum)), k);
+      });
+      if (task.log_sum) task.log_sum[i * task.log_sum_stride + h] = row.largest + std::log(row.sum);
     }
 }
 

@@ -55,6 +55,11 @@ struct Emulated {
   }
   static void store(float* p, F x) { std::memcpy(p, x.v, sizeof x.v); }
   static void store_n(float* p, F x, int64_t n) { std::memcpy(p, x.v, static_cast<size_t>(n) * 4); }
+  /// out[i * out_stride + j] = in[j * in_stride + i], i and j below eight.
+  static void transpose(const float* in, int64_t in_stride, float* out, int64_t out_stride) {
+    for (int i = 0; i < 8; ++i)
+      for (int j = 0; j < 8; ++j) out[i * out_stride + j] = in[j * in_stride + i];
+  }
   static F add(F a, F b) {
     return each([&](int i) { return a.v[i] + b.v[i]; });
   }
@@ -144,7 +149,7 @@ struct Emulated {
 
 /// The panel vocabulary in plain C++, sixteen rows to a register.
 struct EmulatedPanels {
-  static constexpr int lanes = 16, tokens = 12;
+  static constexpr int lanes = 16, tokens = 12, wide = 4;  // wide: registers of a row in products of floats
   /// Whether dot<8> takes codes less 128, so that sums need not start with their offset.
   static constexpr bool signed_bytes = false;
   struct F {
@@ -178,6 +183,10 @@ struct EmulatedPanels {
   static F load(const float* p) {
     return each([&](int i) { return p[i]; });
   }
+  static F load_n(const float* p, int64_t n) {
+    return each([&](int i) { return i < n ? p[i] : 0.0f; });
+  }
+  static void store(float* p, F x) { std::memcpy(p, x.v, sizeof x.v); }
   static F load_half(const uint8_t* p) {
     return each([&](int i) { return half_field(p + 2 * i); });
   }

@@ -22,7 +22,7 @@ Kernels fill(const char* name) {
   k.scale = scale<V>;
   k.softmax = softmax<V>;
   k.rope = rope<V>;
-  k.attend = attend<V>;
+  k.attend = attend<V, P>;
   k.scan = scan<V>;
   k.kv_decode = kv_decode<V>;
   return k;

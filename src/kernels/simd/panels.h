@@ -7,19 +7,11 @@
 // four.
 #pragma once
 #include <algorithm>
-#include <utility>
 
+#include "kernels/simd/unroll.h"
 #include "kernels/table.h"
 
 namespace madang::simd {
-
-/// body(std::integral_constant<int, i>) for i in 0 .. n - 1, unrolled: arrays it indexes stay in registers.
-template <int n, class Body>
-[[gnu::always_inline]] static inline void each_of(Body&& body) {
-  [&]<int... i>(std::integer_sequence<int, i...>) {
-    (body(std::integral_constant<int, i>{}), ...);
-  }(std::make_integer_sequence<int, n>{});
-}
 
 /// Where one register's rows of one panel begin.
 struct PanelCursor {

@@ -35,6 +35,21 @@ struct Avx2 {
   }
   static void store(float* p, F x) { _mm256_storeu_ps(p, x); }
   static void store_n(float* p, F x, int64_t n) { n >= 8 ? store(p, x) : _mm256_maskstore_ps(p, mask(n), x); }
+  static void transpose(const float* in, int64_t in_stride, float* out, int64_t out_stride) {
+    F row[8], pair[8], four[8];
+    for (int i = 0; i < 8; ++i) row[i] = load(in + i * in_stride);
+    for (int i = 0; i < 8; i += 2)
+      pair[i] = _mm256_unpacklo_ps(row[i], row[i + 1]), pair[i + 1] = _mm256_unpackhi_ps(row[i], row[i + 1]);
+    for (int i = 0; i < 8; i += 4)
+      for (int j = 0; j < 2; ++j) {
+        four[i + 2 * j] = _mm256_shuffle_ps(pair[i + j], pair[i + j + 2], 0x44);
+        four[i + 2 * j + 1] = _mm256_shuffle_ps(pair[i + j], pair[i + j + 2], 0xEE);
+      }
+    for (int i = 0; i < 4; ++i) {
+      store(out + i * out_stride, _mm256_permute2f128_ps(four[i], four[i + 4], 0x20));
+      store(out + (i + 4) * out_stride, _mm256_permute2f128_ps(four[i], four[i + 4], 0x31));
+    }
+  }
   static F add(F a, F b) { return _mm256_add_ps(a, b); }
   static F sub(F a, F b) { return _mm256_sub_ps(a, b); }
   static F mul(F a, F b) { return _mm256_mul_ps(a, b); }
@@ -100,7 +115,7 @@ struct Avx2 {
 // over as many quads as fit: codes below 2^4 eight times (8 * 2 * 15 * 127 = 30480), below 2^5 four times, below 2^6
 // twice.
 struct Avx2Panels {
-  static constexpr int lanes = 8, tokens = 4;
+  static constexpr int lanes = 8, tokens = 4, wide = 2;
   static constexpr bool signed_bytes = true;
   using F = __m256;
   using B = __m256i;
@@ -111,6 +126,8 @@ struct Avx2Panels {
   static F zero() { return _mm256_setzero_ps(); }
   static F set(float x) { return _mm256_set1_ps(x); }
   static F load(const float* p) { return _mm256_loadu_ps(p); }
+  static F load_n(const float* p, int64_t n) { return Avx2::load_n(p, n); }
+  static void store(float* p, F x) { _mm256_storeu_ps(p, x); }
   static F load_half(const uint8_t* p) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
   static F load_u8(const uint8_t* p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));

@@ -7,7 +7,7 @@ namespace madang {
 namespace {
 
 struct Avx512Panels {
-  static constexpr int lanes = 16, tokens = 12;
+  static constexpr int lanes = 16, tokens = 12, wide = 4;
   static constexpr bool signed_bytes = false;
   using F = __m512;
   using B = __m512i;
@@ -16,6 +16,9 @@ struct Avx512Panels {
   static F zero() { return _mm512_setzero_ps(); }
   static F set(float x) { return _mm512_set1_ps(x); }
   static F load(const float* p) { return _mm512_loadu_ps(p); }
+  static __mmask16 mask(int64_t n) { return static_cast<__mmask16>(n >= lanes ? 0xFFFF : (1u << n) - 1); }
+  static F load_n(const float* p, int64_t n) { return _mm512_maskz_loadu_ps(mask(n), p); }
+  static void store(float* p, F x) { _mm512_storeu_ps(p, x); }
   static F load_half(const uint8_t* p) {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
   }
@@ -25,12 +28,7 @@ struct Avx512Panels {
   static F load_i8(const uint8_t* p) {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
   }
-  static void store_n(float* p, F x, int64_t n) {
-    if (n >= lanes)
-      _mm512_storeu_ps(p, x);
-    else
-      _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), x);
-  }
+  static void store_n(float* p, F x, int64_t n) { _mm512_mask_storeu_ps(p, mask(n), x); }
   static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
   static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
 
