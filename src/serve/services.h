@@ -7,10 +7,11 @@
 
 namespace madang {
 
-class Store;    // serve/store/store.h
-class Metrics;  // serve/metrics.h
-class Log;      // serve/log.h
-class Limits;   // serve/limits.h
+class Store;        // serve/store/store.h
+class Metrics;      // serve/metrics.h
+class Log;          // serve/log.h
+class Limits;       // serve/limits.h
+class BatchRunner;  // serve/api/batch_runner.h
 
 struct Services {
   Models& models;
@@ -19,6 +20,7 @@ struct Services {
   Log& log;
   Limits& limits;                     ///< tell it what a turn has cost: limits.spend_tokens(client.name, tokens)
   boost::asio::thread_pool& helpers;  ///< for `elsewhere`
+  BatchRunner* batches = nullptr;     ///< works the lines of batches; null: nobody does
 };
 
 /// Throws Problem (404 model_not_found: what a key may not ask is not there) unless the client may ask that model.

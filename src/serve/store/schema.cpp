@@ -18,7 +18,7 @@ const std::vector<std::vector<const char*>>& steps() {
           "CREATE TABLE file_parts (file TEXT NOT NULL REFERENCES files(id), part BIGINT NOT NULL,"
           " data BYTEA NOT NULL, PRIMARY KEY (file, part))",
           "CREATE TABLE batches (id TEXT PRIMARY KEY, client TEXT NOT NULL, created BIGINT NOT NULL,"
-          " unfinished BIGINT NOT NULL, facts TEXT NOT NULL)",
+          " unfinished BIGINT NOT NULL, facts TEXT NOT NULL, models TEXT NOT NULL)",
           "CREATE INDEX batches_of_client ON batches (client, created, id)",
           "CREATE TABLE batch_lines (batch TEXT NOT NULL REFERENCES batches(id), line BIGINT NOT NULL,"
           " failed BIGINT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (batch, line))",

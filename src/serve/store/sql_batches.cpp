@@ -7,10 +7,12 @@
 namespace madang {
 namespace {
 
-#define BATCH_COLUMNS "id, client, created, unfinished, facts"
+#define BATCH_COLUMNS "id, client, created, unfinished, facts, models"
 
 StoredBatch batch_of(const Row& row) {
-  return {text_at(row, 0), text_at(row, 1), number_at(row, 2), number_at(row, 3) != 0, json_at(row, 4)};
+  StoredBatch batch{text_at(row, 0), text_at(row, 1), number_at(row, 2), number_at(row, 3) != 0, json_at(row, 4)};
+  for (const Json& model : json_at(row, 5)) batch.models.push_back(model);
+  return batch;
 }
 
 std::vector<StoredBatch> batches_of(const std::vector<Row>& rows) {
@@ -21,9 +23,9 @@ std::vector<StoredBatch> batches_of(const std::vector<Row>& rows) {
 
 void save(Statements& s, const StoredBatch& b) {
   s.run("INSERT INTO batches (" BATCH_COLUMNS
-        ") VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET"
-        " unfinished = excluded.unfinished, facts = excluded.facts",
-        {b.id, b.client, b.created, int64_t{b.unfinished}, b.facts.dump()});
+        ") VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET"
+        " unfinished = excluded.unfinished, facts = excluded.facts WHERE batches.unfinished = 1",
+        {b.id, b.client, b.created, int64_t{b.unfinished}, b.facts.dump(), Json(b.models).dump()});
 }
 
 /// The lines of one kind as a file; false if there are none. A few rows at a time: the file may be larger than memory.

@@ -37,9 +37,10 @@ struct StoredFile {
 
 struct StoredBatch {
   std::string id, client;
-  int64_t created = 0;     ///< Unix microseconds
-  bool unfinished = true;  ///< there is still work for the runner
-  Json facts;              ///< the object as clients see it, without the counts of lines
+  int64_t created = 0;                   ///< Unix microseconds
+  bool unfinished = true;                ///< there is still work for the runner
+  Json facts;                            ///< the object as clients see it, without the counts of lines
+  std::vector<std::string> models = {};  ///< that the client might ask when it made the batch; empty: all
 };
 
 struct LineResult {
@@ -92,7 +93,7 @@ class Store {
   virtual Listed<StoredFile> files(const std::string& client, const std::string& purpose, const Window& window) = 0;
   virtual bool remove_file(const std::string& client, const std::string& id) = 0;
 
-  virtual void put(const StoredBatch& batch) = 0;  ///< new, or in place of the one with its id
+  virtual void put(const StoredBatch& batch) = 0;  ///< new, or in place of the one with its id, unless that is over
   virtual std::optional<StoredBatch> batch(const std::string& client, const std::string& id) = 0;
   virtual Listed<StoredBatch> batches(const std::string& client, const Window& window) = 0;
   virtual std::vector<StoredBatch> unfinished_batches() = 0;  ///< of all clients, oldest first
