@@ -19,7 +19,7 @@ const house = await start();
 const { page } = await reader(house, {
   locale: korean ? 'ko-KR' : 'en-US',
   colorScheme: korean ? 'dark' : 'light',
-  viewport: { width: 1180, height: 860 },
+  viewport: { width: 1180, height: 980 },
 });
 for (const [at, text] of asked.entries()) {
   // The stand-in says what it is told to; the picture shows the question a person would ask.

@@ -49,7 +49,7 @@ export function SettingsDialog({ settings, onSave, onDefault, onClose }: Props) 
   return (
     <Sheet title={words.settings} side onClose={onClose}>
       <form onSubmit={save}>
-        <Area label={words.system} note={words.systemNote} value={draft.system} rows={5}
+        <Area label={words.system} note={words.systemNote} value={draft.system} rows={5} first
           onInput={(system) => change({ system })} />
         <fieldset>
           <legend>{words.sampling}</legend>
@@ -86,10 +86,11 @@ interface AreaProps {
   value: string;
   rows: number;
   code?: boolean;
+  first?: boolean; // gets the focus when the dialog opens
   onInput(text: string): void;
 }
 
-function Area({ label, note, fault, value, rows, code, onInput }: AreaProps) {
+function Area({ label, note, fault, value, rows, code, first, onInput }: AreaProps) {
   return (
     <label class="field">
       <span>{label}</span>
@@ -97,6 +98,7 @@ function Area({ label, note, fault, value, rows, code, onInput }: AreaProps) {
         class={code ? 'mono' : ''}
         rows={rows}
         value={value}
+        autofocus={first}
         aria-invalid={!!fault}
         spellcheck={!code}
         onInput={(event) => onInput(event.currentTarget.value)}

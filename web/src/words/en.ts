@@ -106,7 +106,7 @@ export const en = {
     max_tokens: ['Max tokens', 'Longest answer'],
     seed: ['Seed', 'The same seed gives the same answer'],
   } as Record<string, [string, string]>,
-  byModel: 'model’s own',
+  byModel: 'default',
   stopLabel: 'Stop sequences',
   stopNote: 'One a line; an answer ends before any of them.',
   toolsLabel: 'Tools (JSON)',

@@ -104,7 +104,7 @@ export const ko: Words = {
     max_tokens: ['최대 토큰', '답변의 가장 긴 길이'],
     seed: ['시드', '같은 시드는 같은 답을 냅니다'],
   },
-  byModel: '모델 기본값',
+  byModel: '기본값',
   stopLabel: '멈춤 문자열',
   stopNote: '한 줄에 하나씩. 그 앞에서 답변이 끝납니다.',
   toolsLabel: '도구 (JSON)',
