@@ -93,6 +93,7 @@ export function StatusView({ api, onMenu, onLocked }: { api: Api; onMenu(): void
 function ModelTable({ status }: { status: Status }) {
   const words = useWords();
   const number = (value: number) => value.toLocaleString(words.code);
+  const none = '–'; // a model not loaded has no size yet
   return (
     <div class="table" tabindex={0}>
       <table>
@@ -113,8 +114,8 @@ function ModelTable({ status }: { status: Status }) {
                 <span class={model.loaded ? 'dot on' : 'dot'} aria-hidden="true" />
                 {model.loaded ? words.loadedNames.yes : words.loadedNames.no}
               </td>
-              <td>{bytes(model.bytes, words.code)}</td>
-              <td>{number(model.context)}</td>
+              <td>{model.bytes ? bytes(model.bytes, words.code) : none}</td>
+              <td>{model.context ? number(model.context) : none}</td>
               <td>{number(model.running)}</td>
               <td>{number(model.waiting)}</td>
             </tr>
