@@ -10,6 +10,7 @@
 #include "serve/api/batch_lines.h"
 #include "serve/api/named_events.h"
 #include "serve/http/elsewhere.h"
+#include "serve/log.h"
 
 namespace madang {
 namespace {
@@ -107,8 +108,9 @@ Task<void> BatchRunner::take_up() {
   std::vector<StoredBatch> found;
   try {
     found = co_await elsewhere(services_.helpers, [this] { return services_.store.unfinished_batches(); });
-  } catch (const std::exception&) {
+  } catch (const std::exception& fault) {
     // A database that does not answer now may do so at the next start; new batches are told of it as they come.
+    services_.log.write(LogLevel::error, "batch", {{"fault", fault.what()}});
   }
   --running_;
   for (StoredBatch& batch : found) add(std::move(batch));
@@ -157,6 +159,12 @@ void BatchRunner::begin_some() {
   }
 }
 
+/// The store failed: the batch stays as it is there, and goes on when the server starts again.
+void BatchRunner::broke(Job& job, const std::exception& fault) {
+  job.broken = true;
+  services_.log.write(LogLevel::error, "batch", {{"id", job.batch.id}, {"fault", fault.what()}});
+}
+
 bool BatchRunner::over(const Job& job) const { return stopping_ || job.cancelled || job.expired || job.broken; }
 
 Task<void> BatchRunner::save(JobPtr job) {
@@ -167,8 +175,8 @@ Task<void> BatchRunner::save(JobPtr job) {
 Task<void> BatchRunner::work(JobPtr job) {
   try {
     co_await work_lines(job);
-  } catch (const std::exception&) {
-    // The store failed: the batch stays as it is there, and goes on when the server starts again.
+  } catch (const std::exception& fault) {
+    broke(*job, fault);
   }
   jobs_.remove(job);
   --running_;
@@ -255,8 +263,8 @@ Task<void> BatchRunner::worker(JobPtr job) {
       const size_t index = job->next++;
       co_await run_line(job, index);
     }
-  } catch (const std::exception&) {
-    job->broken = true;
+  } catch (const std::exception& fault) {
+    broke(*job, fault);
   }
   --job->workers;
   job->bell.cancel();

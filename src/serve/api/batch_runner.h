@@ -50,6 +50,7 @@ class BatchRunner {
   Task<void> run_line(JobPtr job, size_t index);
   Task<int> answer_line(JobPtr job, Inner& inner);
   Task<void> save(JobPtr job);
+  void broke(Job& job, const std::exception& fault);
   bool over(const Job& job) const;
 
   boost::asio::any_io_executor executor_;
