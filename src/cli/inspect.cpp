@@ -17,7 +17,7 @@ namespace {
 Json state_of(const Model& model, KvType kv) {
   int64_t per_token = 0, fixed = 0, windows = 0;
   for (const StateSpec& s : model.states()) {
-    if (s.kind == StateKind::paged) per_token += s.bytes_per_token(kv);
+    if (s.kind == StateKind::paged || s.kind == StateKind::latent) per_token += s.bytes_per_token(kv);
     if (s.kind == StateKind::rolling) windows += s.bytes_at(kv, s.window);
     if (s.kind == StateKind::recurrent) fixed += s.bytes_at(kv, 1);
   }

@@ -34,6 +34,10 @@ constexpr Architecture known[] = {
     {"phi3", "Phi", build_phi3, "Phi-3, Phi-4, Phi-4-mini; longrope"},
     {"cohere", "Command", build_cohere, "Command R, R+"},
     {"cohere2", "Command", build_cohere2, "Command R7B; windows with positions, full layers without"},
+    {"phimoe", "Phi", build_phimoe, "Phi-3.5-MoE; experts chosen by SparseMixer"},
+    {"gpt_oss", "gpt-oss", build_gpt_oss, "gpt-oss 20B, 120B; attention sinks"},
+    {"deepseek_v2", "DeepSeek", build_deepseek_v2, "DeepSeek V2, V2-Lite, Coder-V2; latent attention"},
+    {"deepseek_v3", "DeepSeek", build_deepseek_v3, "DeepSeek V3, R1"},
     {"mamba", "Mamba", build_mamba, "Mamba 1"},
 };
 

@@ -28,6 +28,10 @@ std::unique_ptr<Model> build_phi(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_phi3(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_cohere(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_cohere2(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_phimoe(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_gpt_oss(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_deepseek_v2(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_deepseek_v3(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_mamba(const Config& config, const Scope& scope);
 
 }  // namespace madang

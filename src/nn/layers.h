@@ -166,9 +166,12 @@ class Mlp {
   Mlp(const Scope& scope, int64_t width, int64_t hidden, Act act, bool bias = false)
       : Mlp(scope, width, hidden, act, bias, Names{}) {}
   Tensor operator()(Ctx& c, Tensor x) const;
+  /// The activation of gpt-oss instead: clamped_swiglu.
+  void clamp(float alpha, float limit) { alpha_ = alpha, limit_ = limit; }
 
  private:
   Act act_ = Act::silu;
+  float alpha_ = 0, limit_ = 0;
   int64_t hidden_ = 0;
   Linear gate_, up_, down_;
   enum { gated_apart, gated_together, plain } form_ = gated_apart;
@@ -184,16 +187,55 @@ class Moe {
     Act act = Act::silu;
     std::string_view router = "gate";
     Mlp::Names names;
+    bool bias = false, router_bias = false;
+    enum class Score { softmax, sigmoid, sparse_mixer } score = Score::softmax;
+    float jitter = 0;         ///< of sparse_mixer
+    bool correction = false;  ///< a bias that counts for the choice only, the router's "e_score_correction_bias"
+    bool on_input = false;    ///< weights multiply what experts hear, not what they answer (Llama 4)
+    float weights_scale = 1;  ///< of all weights
+    int groups = 1, groups_kept = 1, judges = 1;  ///< as in Choice
+    float alpha = 0, limit = 0;                   ///< > 0: clamped_swiglu
   };
   Moe() = default;
   Moe(const Scope& scope, const Shape& shape);
   Tensor operator()(Ctx& c, Tensor x) const;
 
  private:
+  Routed route(Ctx& c, Tensor x) const;
   Shape shape_;
   Linear router_;
+  Buffer correction_;
   std::vector<Mlp> experts_;
 };
+
+/// Multi-head latent attention (DeepSeek-V2, 2024, section 2.1), absorbed: queries are taken to the latent, keys and
+/// values of all heads are the latent itself, and only it and one rotated key are remembered.
+class Mla {
+ public:
+  struct Shape {
+    int64_t width = 0;
+    int heads = 1;
+    int64_t q_rank = 0, kv_rank = 0;      ///< q_rank 0: queries straight from the input
+    int nope = 0, rotary = 0, value = 0;  ///< numbers of a head: not rotated, rotated, of its value
+    float scale = 0;
+    bool bias = false, paired = true;
+  };
+  Mla() = default;
+  Mla(const Scope& scope, const Shape& shape);
+  Tensor operator()(Ctx& c, Tensor x, const Angles* angles, const Step& step, int layer) const;  // [T, D] -> [T, D]
+  StateSpec state() const;
+
+ private:
+  Tensor queries(Ctx& c, Tensor x, const Angles& angles) const;
+  Tensor rotated(Ctx& c, Tensor x, const Angles& angles) const;
+  Shape shape_;
+  Linear q_, q_a_, q_b_, kv_a_, o_;
+  std::vector<Linear> k_b_, v_b_;  // one a head: [rank, nope], [value, rank]
+  RmsNorm q_norm_, kv_norm_;
+};
+
+/// 0.1 * mscale * ln(factor) + 1: what yarn does to the size of scores (Peng et al. 2023, section 3.4).
+double yarn_magnitude(double factor, double mscale);
 
 /// Mamba's mixer (Gu and Dao 2023, section 3): a gated selective state space behind a short convolution.
 class Mamba {

@@ -7,15 +7,16 @@
 #include "nn/layers.h"
 
 namespace madang {
+
+double yarn_magnitude(double factor, double mscale) {
+  return factor <= 1 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
+}
+
 namespace {
 
 // Yarn (Peng et al. 2023, appendix A.2): the pair whose wavelength fits `rotations` times into `length`.
 double yarn_pair(double rotations, double dim, double base, double length) {
   return dim * std::log(length / (rotations * 2 * std::numbers::pi)) / (2 * std::log(base));
-}
-
-double yarn_magnitude(double factor, double mscale) {
-  return factor <= 1 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
 }
 
 void scale_yarn(const RopeParameters& p, int64_t dim, double length, std::vector<float>& inverse, float& magnitude) {
@@ -84,8 +85,10 @@ void Rope::frequencies(int64_t limit, std::vector<float>& out, float& magnitude)
       out[i] = 1.0f / (static_cast<float>(stretch[i]) *
                        std::pow(static_cast<float>(base), static_cast<float>(2 * i) / static_cast<float>(rotary_)));
     const double factor = p.factor != 1 ? p.factor : static_cast<double>(max_positions_) / trained;
+    const auto& stated = static_cast<double>(limit) > trained ? p.long_mscale : p.short_mscale;
     magnitude = static_cast<float>(
-        p.attention_factor.value_or(factor <= 1 ? 1.0 : std::sqrt(1 + std::log(factor) / std::log(trained))));
+        stated ? *stated
+               : p.attention_factor.value_or(factor <= 1 ? 1.0 : std::sqrt(1 + std::log(factor) / std::log(trained))));
   }
   for (size_t i = 0; i < out.size() && i < factors_.size(); ++i) out[i] /= factors_[i];
 }

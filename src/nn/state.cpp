@@ -5,7 +5,8 @@
 
 namespace madang {
 
-int64_t StateSpec::bytes_per_token(KvType type) const {
+int64_t StateSpec::bytes_per_token(KvType asked) const {
+  const KvType type = KvState::kept_type(*this, asked);
   return kv_heads * (kv_head_bytes(type, key_dim) + kv_head_bytes(type, value_dim));
 }
 
@@ -14,6 +15,7 @@ int64_t StateSpec::bytes_at(KvType type, int64_t length) const {
     case StateKind::none:
       return 0;
     case StateKind::paged:
+    case StateKind::latent:
       return bytes_per_token(type) * length;
     case StateKind::rolling:
       return bytes_per_token(type) * std::min(length, window);
@@ -52,6 +54,7 @@ void KvState::append(const Kernels& kernels, const float* keys, const float* val
     for (int64_t h = 0; h < spec_.kv_heads; ++h) {
       kernels.kv_encode(type_, keys + (i * spec_.kv_heads + h) * spec_.key_dim, spec_.key_dim,
                         page.keys.get() + length_ % kv_block * key_row() + h * kv_head_bytes(type_, spec_.key_dim));
+      if (spec_.value_dim == 0) continue;
       kernels.kv_encode(
           type_, values + (i * spec_.kv_heads + h) * spec_.value_dim, spec_.value_dim,
           page.values.get() + length_ % kv_block * value_row() + h * kv_head_bytes(type_, spec_.value_dim));
@@ -82,6 +85,8 @@ bool KvState::truncate(int64_t length) {
 }
 
 KvPages KvState::pages() const {
+  if (spec_.kind == StateKind::latent)
+    return {type_, key_pages_.data(), key_pages_.data(), first_block_, key_row(), key_row(), 0, 0};
   return {type_, key_pages_.data(), value_pages_.data(), first_block_, key_row(), value_row(), 0, 0};
 }
 
@@ -100,6 +105,7 @@ std::unique_ptr<LayerState> make_state(const StateSpec& spec, KvType type) {
     case StateKind::none:
       return nullptr;
     case StateKind::paged:
+    case StateKind::latent:
     case StateKind::rolling:
       return std::make_unique<KvState>(spec, type);
     case StateKind::recurrent:

@@ -15,13 +15,14 @@ namespace madang {
 enum class StateKind {
   none,       ///< remembers nothing
   paged,      ///< keys and values of every position
+  latent,     ///< one row for every position, whose first numbers are the value too
   rolling,    ///< keys and values of the last `window` positions, and at most one page more
   recurrent,  ///< a fixed number of floats, and the last inputs of a convolution
 };
 
 struct StateSpec {
   StateKind kind = StateKind::none;
-  int64_t kv_heads = 0, key_dim = 0, value_dim = 0;  // paged, rolling
+  int64_t kv_heads = 0, key_dim = 0, value_dim = 0;  // paged, rolling; latent: value_dim is 0, nothing more is kept
   int64_t window = 0;                                // rolling
   int64_t floats = 0;                                // recurrent: all of the layer's numbers
 
@@ -44,7 +45,11 @@ class LayerState {
 /// Keys and values in pages of kv_block positions; with a window, pages behind it are given back.
 class KvState : public LayerState {
  public:
-  KvState(const StateSpec& spec, KvType type) : spec_(spec), type_(type) {}
+  /// Latents are never kept in q8, whose rows do not begin as shorter rows do: f16 then.
+  KvState(const StateSpec& spec, KvType type) : spec_(spec), type_(kept_type(spec, type)) {}
+  static KvType kept_type(const StateSpec& spec, KvType type) {
+    return spec.kind == StateKind::latent && type == KvType::q8 ? KvType::f16 : type;
+  }
 
   std::unique_ptr<LayerState> fork() const override { return std::make_unique<KvState>(*this); }
   bool truncate(int64_t length) override;

@@ -134,6 +134,28 @@ Tensor gated(Ctx& c, Act kind, Tensor gate, Tensor up) {
   return y;
 }
 
+Tensor clamped_swiglu(Ctx& c, Tensor gate, Tensor up, float alpha, float limit) {
+  Tensor y = c.make(gate.shape);
+  auto opened = [alpha](float g) { return 1.0f / (1.0f + std::exp(-alpha * g)); };
+  each_row(c, gate.rows(), gate.cols(), [&](int64_t t) {
+    for (int64_t i = 0; i < gate.cols(); ++i) {
+      const float g = std::min(gate.row(t)[i], limit), u = std::clamp(up.row(t)[i], -limit, limit);
+      y.row(t)[i] = (u + 1) * (g * opened(g));
+    }
+  });
+  if (c.tape)
+    c.tape->record([c, gate, up, y, alpha, limit, opened] {
+      const float* dy = c.tape->grad(y);
+      float *dgate = c.tape->grad(gate), *dup = c.tape->grad(up);
+      for (int64_t i = 0; i < y.numel(); ++i) {
+        const float g = std::min(gate.f32()[i], limit), u = std::clamp(up.f32()[i], -limit, limit), s = opened(g);
+        if (gate.f32()[i] <= limit) dgate[i] += dy[i] * (u + 1) * s * (1 + alpha * g * (1 - s));
+        if (std::abs(up.f32()[i]) <= limit) dup[i] += dy[i] * g * s;
+      }
+    });
+  return y;
+}
+
 Tensor softmax(Ctx& c, Tensor x) {
   Tensor y = c.make(x.shape);
   each_row(c, x.rows(), x.cols(), [&](int64_t t) { c.kernels.softmax(x.row(t), x.cols(), y.row(t)); });
@@ -188,6 +210,28 @@ Tensor unpaired(Ctx& c, Tensor x, int64_t rotary) {
       float* dx = c.tape->grad(x);
       for (int64_t t = 0; t < x.rows(); ++t)
         for (int64_t i = 0; i < dim; ++i) dx[t * dim + from(i)] += dy[t * dim + i];
+    });
+  return y;
+}
+
+Tensor beside(Ctx& c, std::span<const Tensor> parts) {
+  int64_t width = 0;
+  for (const Tensor& part : parts) width += part.cols();
+  Tensor y = c.make({parts.front().rows(), width});
+  int64_t at = 0;
+  for (const Tensor& part : parts) {
+    for (int64_t t = 0; t < y.rows(); ++t) std::copy_n(part.row(t), part.cols(), y.row(t) + at);
+    at += part.cols();
+  }
+  if (c.tape)
+    c.tape->record([c, y, width, kept = std::vector(parts.begin(), parts.end())] {
+      const float* dy = c.tape->grad(y);
+      for (const Tensor& part : kept) {
+        float* d = c.tape->grad(part);
+        for (int64_t t = 0; t < y.rows(); ++t)
+          c.kernels.add(d + t * part.cols(), dy + t * width, part.cols(), d + t * part.cols());
+        dy += part.cols();
+      }
     });
   return y;
 }

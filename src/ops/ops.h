@@ -15,6 +15,7 @@ Tensor embed(Ctx&, const Weight& table, std::span<const int32_t> ids);  // -> [T
 Tensor linear(Ctx&, const Weight& w, Tensor bias, Tensor x);            // [T, in] -> [T, out]; bias [out] or none
 Tensor rows(Ctx&, Tensor x, std::span<const int32_t> which);            // [T, D] -> [which, D]
 Tensor columns(Ctx&, Tensor x, int64_t begin, int64_t n);               // [T, D] -> [T, n]
+Tensor beside(Ctx&, std::span<const Tensor> parts);                     // [T, n] each -> [T, sum of n]
 
 // ---- norms and elements
 Tensor rms_norm(Ctx&, Tensor x, Tensor w, float eps, float offset = 0);  // over the last axis; [saves] 1/rms per row
@@ -25,8 +26,10 @@ Tensor scale(Ctx&, Tensor x, float factor);
 Tensor scale_rows(Ctx&, Tensor x, Tensor factors);  // [T, D] times [T, 1]
 Tensor act(Ctx&, Act kind, Tensor x);
 Tensor gated(Ctx&, Act kind, Tensor gate, Tensor up);  // act(gate) * up
-Tensor softmax(Ctx&, Tensor x);                        // over the last axis
-Tensor neg_exp(Ctx&, Tensor x);                        // -exp(x): mamba's A from A_log
+/// (up + 1) * gate * sigmoid(alpha * gate), gate cut above limit, up to -limit .. limit (gpt-oss).
+Tensor clamped_swiglu(Ctx&, Tensor gate, Tensor up, float alpha, float limit);
+Tensor softmax(Ctx&, Tensor x);  // over the last axis
+Tensor neg_exp(Ctx&, Tensor x);  // -exp(x): mamba's A from A_log
 
 // ---- positions
 Tensor rope(Ctx&, Tensor x, Tensor cos, Tensor sin);  // x [T, H, dim]; cos, sin [T, rotary / 2]
@@ -67,8 +70,22 @@ struct Routed {
   Tensor weights;                // [T, k], in order of falling score
   std::span<const int32_t> ids;  // [T, k]
 };
-/// The k largest of each row of probabilities, kept and, if asked, divided by their sum. Ties go to the lower expert.
-Routed top_k(Ctx&, Tensor probabilities, int k, bool renormalize);
+/// How experts are chosen by their scores.
+struct Choice {
+  int k = 1;
+  bool renormalize = false;         ///< divide the weights of the chosen by their sum
+  Tensor bias = {};                 ///< [experts], added for the choice only, or none
+  int groups = 1, groups_kept = 1;  ///< only experts of the best groups of neighbours; the others count as zero
+  int judges = 1;                   ///< a group is as good as the sum of so many of its best
+};
+/// The k largest of each row of scores, kept as weights. Ties go to the lower expert.
+Routed top_k(Ctx&, Tensor scores, const Choice& choice);
+inline Routed top_k(Ctx& c, Tensor scores, int k, bool renormalize) {
+  return top_k(c, scores, Choice{.k = k, .renormalize = renormalize});
+}
+/// Two experts by SparseMixer (Liu et al. 2023) as it answers: the best logit, then the best of the rest, each weighed
+/// by a softmax over the logits within 2 * jitter of it, relative to the larger of it and themselves.
+Routed sparse_mixer(Ctx&, Tensor logits, float jitter);
 /// One expert's results and the (token, slot) pairs they belong to.
 struct ExpertRows {
   Tensor y;                              // [n, D]

@@ -29,9 +29,7 @@ constexpr Rule gguf_llama[] = {
     {"model.layers.{}.self_attn.k_proj.{}", "blk.{}.attn_k.{}", unpair, "num_key_value_heads"},
 };
 
-constexpr Rule gguf_mixtral[] = {
-    {"model.layers.{}.self_attn.q_proj.{}", "blk.{}.attn_q.{}", unpair, "num_attention_heads"},
-    {"model.layers.{}.self_attn.k_proj.{}", "blk.{}.attn_k.{}", unpair, "num_key_value_heads"},
+constexpr Rule gguf_mixtral_experts[] = {
     {"model.layers.{}.block_sparse_moe.gate.{}", "blk.{}.ffn_gate_inp.{}"},
     {"model.layers.{}.block_sparse_moe.experts.{}.w1.weight", "blk.{}.ffn_gate_exps.weight", expert},
     {"model.layers.{}.block_sparse_moe.experts.{}.w2.weight", "blk.{}.ffn_down_exps.weight", expert},
@@ -102,6 +100,47 @@ constexpr Rule gguf_phi[] = {
     {"model.layers.{}.self_attn.k_layernorm.{}", "blk.{}.attn_k_norm.{}"},
     {"model.layers.{}.mlp.fc1.{}", "blk.{}.ffn_up.{}"},
     {"model.layers.{}.mlp.fc2.{}", "blk.{}.ffn_down.{}"},
+};
+
+constexpr Rule gguf_gpt_oss[] = {
+    {"model.layers.{}.post_attention_layernorm.{}", "blk.{}.post_attention_norm.{}"},
+    {"model.layers.{}.self_attn.sinks", "blk.{}.attn_sinks.weight"},
+    {"model.layers.{}.mlp.router.{}", "blk.{}.ffn_gate_inp.{}"},
+    {"model.layers.{}.mlp.experts.{}.gate_proj.{}", "blk.{0}.ffn_gate_exps.{2}", expert},
+    {"model.layers.{}.mlp.experts.{}.up_proj.{}", "blk.{0}.ffn_up_exps.{2}", expert},
+    {"model.layers.{}.mlp.experts.{}.down_proj.{}", "blk.{0}.ffn_down_exps.{2}", expert},
+};
+
+constexpr Rule gguf_deepseek[] = {
+    {"model.layers.{}.self_attn.q_a_proj.{}", "blk.{}.attn_q_a.{}"},
+    {"model.layers.{}.self_attn.q_a_layernorm.{}", "blk.{}.attn_q_a_norm.{}"},
+    {"model.layers.{}.self_attn.q_b_proj.{}", "blk.{}.attn_q_b.{}"},
+    {"model.layers.{}.self_attn.kv_a_proj_with_mqa.{}", "blk.{}.attn_kv_a_mqa.{}"},
+    {"model.layers.{}.self_attn.kv_a_layernorm.{}", "blk.{}.attn_kv_a_norm.{}"},
+    {"model.layers.{}.self_attn.k_b_proj.{}.weight", "blk.{}.attn_k_b.weight", expert},
+    {"model.layers.{}.self_attn.v_b_proj.{}.weight", "blk.{}.attn_v_b.weight", expert},
+    {"model.layers.{}.self_attn.k_b_proj.{}.weight", "blk.{}.attn_kv_b.weight", latent_keys},
+    {"model.layers.{}.self_attn.v_b_proj.{}.weight", "blk.{}.attn_kv_b.weight", latent_values},
+    {"model.layers.{}.mlp.gate.e_score_correction_bias", "blk.{}.exp_probs_b.bias"},
+    {"model.layers.{}.mlp.shared_experts.gate_proj.weight", "blk.{}.ffn_gate_shexp.weight"},
+    {"model.layers.{}.mlp.shared_experts.up_proj.weight", "blk.{}.ffn_up_shexp.weight"},
+    {"model.layers.{}.mlp.shared_experts.down_proj.weight", "blk.{}.ffn_down_shexp.weight"},
+};
+
+constexpr Rule hf_deepseek[] = {
+    {"model.layers.{}.self_attn.k_b_proj.{}.weight", "model.layers.{}.self_attn.kv_b_proj.weight", latent_keys},
+    {"model.layers.{}.self_attn.v_b_proj.{}.weight", "model.layers.{}.self_attn.kv_b_proj.weight", latent_values},
+};
+
+// gpt-oss: gate and up alternate in the last axis.
+constexpr Rule hf_gpt_oss[] = {
+    {"model.layers.{}.mlp.experts.{}.gate_proj.weight", "model.layers.{}.mlp.experts.gate_up_proj", expert_turned_even},
+    {"model.layers.{}.mlp.experts.{}.up_proj.weight", "model.layers.{}.mlp.experts.gate_up_proj", expert_turned_odd},
+    {"model.layers.{}.mlp.experts.{}.down_proj.weight", "model.layers.{}.mlp.experts.down_proj", expert_turned},
+    {"model.layers.{}.mlp.experts.{}.gate_proj.bias", "model.layers.{}.mlp.experts.gate_up_proj_bias",
+     expert_turned_even},
+    {"model.layers.{}.mlp.experts.{}.up_proj.bias", "model.layers.{}.mlp.experts.gate_up_proj_bias", expert_turned_odd},
+    {"model.layers.{}.mlp.experts.{}.down_proj.bias", "model.layers.{}.mlp.experts.down_proj_bias", expert},
 };
 
 constexpr Rule gguf_phi3[] = {
@@ -177,7 +216,8 @@ const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
       {Layout::gguf, "llama", gguf_llama, {}},
       {Layout::gguf, "mistral", gguf_llama, {}},
-      {Layout::gguf, "mixtral", gguf_mixtral, {}},
+      {Layout::gguf, "mixtral", gguf_llama, {}},
+      {Layout::gguf, "mixtral", gguf_mixtral_experts, {}},
       {Layout::gguf, "qwen2_moe", gguf_qwen_moe, {}},
       {Layout::gguf, "qwen3_moe", gguf_qwen_moe, {}},
       {Layout::gguf, "granite", gguf_llama, {}},
@@ -186,6 +226,16 @@ const std::vector<Row>& rows() {
       {Layout::hugging_face, "exaone", hf_exaone, {"transformer.rotary.inv_freq"}},
       {Layout::gguf, "gemma2", gguf_norms_after, {}},
       {Layout::gguf, "gemma3_text", gguf_norms_after, {}},
+      {Layout::gguf, "phimoe", gguf_mixtral_experts, {"rope_factors_long.weight", "rope_factors_short.weight"}},
+      {Layout::gguf, "gpt_oss", gguf_gpt_oss, {}},
+      {Layout::gguf, "deepseek_v2", gguf_deepseek, {}},
+      {Layout::gguf, "deepseek_v2", gguf_qwen_moe, {}},
+      {Layout::gguf, "deepseek_v3", gguf_deepseek, {}},
+      {Layout::gguf, "deepseek_v3", gguf_qwen_moe, {}},
+      {Layout::hugging_face, "gpt_oss", hf_gpt_oss, {}},
+      {Layout::hugging_face, "deepseek_v2", hf_deepseek, {}},
+      // V3 and R1 ship one layer more, which guesses the token after the next.
+      {Layout::hugging_face, "deepseek_v3", hf_deepseek, {"model.layers.61.{...}"}},
       {Layout::gguf, "gpt2", gguf_gpt2, {}},
       {Layout::gguf, "gpt_neox", gguf_gpt_neox, {}},
       {Layout::gguf, "falcon", gguf_falcon, {}},
@@ -222,7 +272,7 @@ Rules rules_of(Layout layout, std::string_view architecture) {
   for (const Row& row : rows())
     if (row.layout == layout && row.architecture == architecture) {
       rules.tables.push_back(row.rules);
-      rules.ignorable = row.ignorable;
+      rules.ignorable.insert(rules.ignorable.end(), row.ignorable.begin(), row.ignorable.end());
     }
   if (layout == Layout::gguf) {
     rules.tables.emplace_back(gguf_transformer);

@@ -47,6 +47,14 @@ constexpr Range ranges[] = {
     {"moe_intermediate_size", 1, 1 << 22},
     {"shared_expert_intermediate_size", 1, 1 << 22},
     {"num_experts", 1, 1 << 14},
+    {"kv_lora_rank", 1, 1 << 16},
+    {"q_lora_rank", 1, 1 << 16},
+    {"qk_nope_head_dim", 1, 1 << 16},
+    {"qk_rope_head_dim", 2, 1 << 16},
+    {"v_head_dim", 1, 1 << 16},
+    {"n_shared_experts", 0, 1 << 10},
+    {"n_group", 1, 1 << 14},
+    {"topk_group", 1, 1 << 14},
 };
 constexpr std::string_view positive_reals[] = {"rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps",
                                                "query_pre_attn_scalar"};
@@ -196,6 +204,8 @@ RopeParameters Config::rope(std::string_view layer_type) const {
   if (keys->contains("attention_factor")) p.attention_factor = positive(*keys, "attention_factor", 1, where_);
   p.mscale = positive(*keys, "mscale", 0, where_);
   p.mscale_all_dim = positive(*keys, "mscale_all_dim", 0, where_);
+  if (keys->contains("short_mscale")) p.short_mscale = positive(*keys, "short_mscale", 1, where_);
+  if (keys->contains("long_mscale")) p.long_mscale = positive(*keys, "long_mscale", 1, where_);
   p.short_factor = stretches(*keys, "short_factor", where_);
   p.long_factor = stretches(*keys, "long_factor", where_);
   p.partial_rotary_factor = positive(*keys, "partial_rotary_factor", 1, where_);

@@ -34,6 +34,7 @@ struct RopeParameters {
   bool truncate = true;  ///< yarn: whole dimensions only
   std::optional<double> attention_factor;
   double mscale = 0, mscale_all_dim = 0;          ///< 0: not said
+  std::optional<double> short_mscale, long_mscale;  ///< longrope: sizes of cos and sin
   std::vector<double> short_factor, long_factor;  ///< longrope, one per pair
   double partial_rotary_factor = 1;
 };

@@ -36,6 +36,13 @@ constexpr Row rows[] = {
     {"expert_shared_feed_forward_length", "shared_expert_intermediate_size", true},
     {"expert_count", "num_local_experts", true},
     {"expert_used_count", "num_experts_per_tok", true},
+    {"expert_shared_count", "n_shared_experts", true},
+    {"expert_group_count", "n_group", true},
+    {"expert_group_used_count", "topk_group", true},
+    {"expert_weights_scale", "routed_scaling_factor", false},
+    {"leading_dense_block_count", "first_k_dense_replace", true},
+    {"attention.q_lora_rank", "q_lora_rank", true},
+    {"attention.kv_lora_rank", "kv_lora_rank", true},
     {"ssm.conv_kernel", "conv_kernel", true},
     {"ssm.inner_size", "intermediate_size", true},
     {"ssm.state_size", "state_size", true},
@@ -57,11 +64,14 @@ struct Name {
   std::string_view gguf, model_type;
 };
 constexpr Name names[] = {{"gemma3", "gemma3_text"}, {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"},
-                          {"gptneox", "gpt_neox"},   {"phi2", "phi"},           {"command-r", "cohere"}};
+                          {"gpt-oss", "gpt_oss"},    {"gptneox", "gpt_neox"},   {"phi2", "phi"},
+                          {"command-r", "cohere"}};
 
 std::string model_type_of(const Gguf& g) {
   const std::string_view name = g.architecture();
   if (name == "llama" && g.integer("llama.expert_count", 0) > 0) return "mixtral";  // one architecture in GGUF
+  // Gating 2 is the sigmoid of V3; files before it say nothing.
+  if (name == "deepseek2") return g.integer("deepseek2.expert_gating_func", 1) == 2 ? "deepseek_v3" : "deepseek_v2";
   for (const Name& n : names)
     if (n.gguf == name) return std::string(n.model_type);
   return std::string(name);
@@ -106,6 +116,9 @@ Json rope_scaling(const Gguf& g, const std::string& prefix) {
   const std::string_view type = g.text(prefix + "rope.scaling.type", rope.contains("factor") ? "linear" : "none");
   if (type == "none") return Json();
   rope["rope_type"] = std::string(type);
+  if (const std::string name = prefix + "rope.scaling.yarn_log_multiplier"; g.has(name))  // 0.1 * mscale
+    rope["mscale"] = rope["mscale_all_dim"] = 10 * g.real(name);
+  if (g.architecture() == "gpt-oss") rope["truncate"] = false;
   return rope;
 }
 
@@ -131,6 +144,22 @@ void set_tokens(const Gguf& g, Json& keys) {
   }
 }
 
+/// DeepSeek: sizes of heads, and how experts are chosen.
+void set_latent(const Gguf& g, const std::string& prefix, Json& keys) {
+  const bool absorbed = g.has(prefix + "attention.key_length_mla");  // kv_b split by head, since 2025-04
+  const std::string mla = absorbed ? "_mla" : "";
+  const int64_t rotary = g.integer(prefix + "rope.dimension_count", 0);
+  keys["qk_rope_head_dim"] = rotary;
+  keys["qk_nope_head_dim"] = g.integer(prefix + "attention.key_length" + mla, 0) - rotary;
+  keys["v_head_dim"] = g.integer(prefix + "attention.value_length" + mla, 0);
+  keys["head_dim"] = rotary;
+  keys["num_key_value_heads"] = keys["num_attention_heads"];
+  if (!keys.contains("q_lora_rank")) keys["q_lora_rank"] = nullptr;
+  if (!keys.contains("first_k_dense_replace")) keys["first_k_dense_replace"] = 0;
+  keys["norm_topk_prob"] = g.flag(prefix + "expert_weights_norm", false);
+  keys["topk_method"] = keys.value("n_group", Json(1)) == 1 ? "greedy" : "group_limited_greedy";
+}
+
 /// What repositories say in keys and GGUF files in which tensors they hold.
 void set_forms(const Gguf& g, const std::string& prefix, Json& keys) {
   const std::string type = keys["model_type"];
@@ -142,6 +171,8 @@ void set_forms(const Gguf& g, const std::string& prefix, Json& keys) {
     keys["num_ln_in_parallel_attn"] = g.find("blk.0.attn_norm_2.weight") ? 2 : 1;
     keys["bias"] = g.find("blk.0.attn_qkv.bias") != nullptr;
   }
+  if (type == "phimoe") keys["lm_head_bias"] = g.find("output.bias") != nullptr;
+  if (type.starts_with("deepseek")) set_latent(g, prefix, keys);
   if (type == "cohere" || type == "cohere2") {
     if (keys.contains("logits_scaling")) keys["logit_scale"] = keys["logits_scaling"];
     keys["use_qk_norm"] = g.find("blk.0.attn_q_norm.weight") != nullptr;

@@ -23,6 +23,7 @@ constexpr Renamed renamed[] = {
     {"n_positions", "max_position_embeddings"},
     {"d_model", "hidden_size"},
     {"num_experts", "num_local_experts"},
+    {"n_routed_experts", "num_local_experts"},
     {"n_inner", "intermediate_size"},
     {"rope_local_theta", "rope_local_base_freq"},
     {"num_layers", "num_hidden_layers"},
@@ -191,6 +192,8 @@ void set_rope(Json& keys, const std::string& where) {
 void derive_attention(Json& keys, const std::string& where) {
   const int64_t heads = size_in(keys, "num_attention_heads", 1, 1 << 14, where);
   if (!keys.contains("num_key_value_heads")) keys["num_key_value_heads"] = heads;
+  if (keys.contains("qk_rope_head_dim"))
+    keys["head_dim"] = keys.at("qk_rope_head_dim");  // of latent attention: what rotates
   if (!keys.contains("head_dim") && keys.contains("hidden_size")) {
     const int64_t width = size_in(keys, "hidden_size", 1, 1 << 20, where);
     if (width % heads != 0) refuse("hidden_size", where, fmt::format("a multiple of {} heads", heads), width);

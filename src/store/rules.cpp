@@ -63,19 +63,100 @@ StoredTensor unpair(const Making& m) {
   return t;
 }
 
-StoredTensor expert(const Making& m) {
-  StoredTensor t = m.part();
-  std::optional<int64_t> index;
-  for (const std::string& piece : m.pieces)
-    if (auto n = number(piece)) index = n;
-  if (t.shape.size() < 2 || !index || *index >= t.shape[0])
-    unfit(t, say("tensor {} does not hold expert {}", shown(t.name), index.value_or(-1)),
-          fmt::format("[> {}, ...]", index.value_or(-1)));
+namespace {
+
+/// Slice `index` of the first axis. A view.
+StoredTensor slice(StoredTensor t, int64_t index) {
   const size_t size = t.bytes.size() / static_cast<size_t>(t.shape[0]);
-  t.bytes = t.bytes.subspan(static_cast<size_t>(*index) * size, size);
+  t.bytes = t.bytes.subspan(static_cast<size_t>(index) * size, size);
   t.shape.erase(t.shape.begin());
   return t;
 }
+
+std::optional<int64_t> last_number(const Making& m) {
+  std::optional<int64_t> index;
+  for (const std::string& piece : m.pieces)
+    if (auto n = number(piece)) index = n;
+  return index;
+}
+
+/// Rows begin, begin + step, ... Copies.
+StoredTensor picked(const StoredTensor& from, int64_t begin, int64_t step, int64_t n) {
+  StoredTensor t = from;
+  const size_t row = from.bytes.size() / static_cast<size_t>(rows_of(from));
+  uint8_t* to = allocate(t, row * static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i, to += row)
+    std::memcpy(to, from.bytes.data() + static_cast<size_t>(begin + i * step) * row, row);
+  t.shape[0] = n;
+  return t;
+}
+
+/// [in, out] to [out, in]; blocks are decoded.
+StoredTensor turned(const StoredTensor& from) {
+  StoredTensor t = from, plain = from;
+  if (t.shape.size() != 2 || !t.format) unfit(t, say("tensor {} cannot be transposed", shown(t.name)), "[in, out]");
+  if (t.format->block != 1) {
+    const auto n = static_cast<size_t>(t.numel());
+    plain.format = t.format = &f32_format, plain.dtype = t.dtype = DType::f32;
+    auto* values = reinterpret_cast<float*>(allocate(plain, n * sizeof(float)));
+    from.format->decode(from.bytes.data(), static_cast<int64_t>(n), values);
+  }
+  const auto rows = static_cast<size_t>(t.shape[0]), cols = static_cast<size_t>(t.shape[1]);
+  const auto size = static_cast<size_t>(t.format->bytes);
+  const uint8_t* bytes = plain.bytes.data();
+  uint8_t* to = allocate(t, plain.bytes.size());
+  for (size_t r = 0; r < rows; ++r)
+    for (size_t c = 0; c < cols; ++c) std::memcpy(to + (c * rows + r) * size, bytes + (r * cols + c) * size, size);
+  std::swap(t.shape[0], t.shape[1]);
+  return t;
+}
+
+enum class Half { all, even, odd, first, second };
+
+StoredTensor turned_expert(const Making& m, Half half) {
+  StoredTensor t = expert(m);
+  if (t.shape.size() == 2) t = turned(t);
+  const int64_t rows = rows_of(t), n = rows / 2;
+  if (half == Half::all) return t;
+  if (rows % 2 != 0 || !t.format || (t.shape.size() == 1 && t.format->block != 1))
+    unfit(t, say("tensor {} cannot be halved", shown(t.name)), "2 n");
+  if (half == Half::even || half == Half::odd) return picked(t, half == Half::odd ? 1 : 0, 2, n);
+  return picked(t, half == Half::second ? n : 0, 1, n);
+}
+
+/// Rows [begin, begin + n) of one head's nope + value rows.
+StoredTensor latent_rows(const Making& m, bool values) {
+  StoredTensor t = m.part();
+  const int64_t nope = m.config.integer("qk_nope_head_dim"), value = m.config.integer("v_head_dim");
+  const auto head = last_number(m);
+  if (t.shape.size() != 2 || !head || *head >= t.shape[0] / (nope + value))
+    unfit(t, say("the rows of tensor {} do not divide into heads", shown(t.name)),
+          fmt::format("a multiple of {}", nope + value));
+  const size_t row = t.bytes.size() / static_cast<size_t>(t.shape[0]);
+  const int64_t begin = *head * (nope + value) + (values ? nope : 0), n = values ? value : nope;
+  t.bytes = t.bytes.subspan(static_cast<size_t>(begin) * row, static_cast<size_t>(n) * row);
+  t.shape[0] = n;
+  return t;
+}
+
+}  // namespace
+
+StoredTensor expert(const Making& m) {
+  const StoredTensor& t = m.part();
+  const auto index = last_number(m);
+  if (t.shape.size() < 2 || !index || *index >= t.shape[0])
+    unfit(t, say("tensor {} does not hold expert {}", shown(t.name), index.value_or(-1)),
+          fmt::format("[> {}, ...]", index.value_or(-1)));
+  return slice(t, *index);
+}
+
+StoredTensor expert_turned(const Making& m) { return turned_expert(m, Half::all); }
+StoredTensor expert_turned_even(const Making& m) { return turned_expert(m, Half::even); }
+StoredTensor expert_turned_odd(const Making& m) { return turned_expert(m, Half::odd); }
+StoredTensor expert_turned_first(const Making& m) { return turned_expert(m, Half::first); }
+StoredTensor expert_turned_second(const Making& m) { return turned_expert(m, Half::second); }
+StoredTensor latent_keys(const Making& m) { return turned(latent_rows(m, false)); }
+StoredTensor latent_values(const Making& m) { return latent_rows(m, true); }
 
 StoredTensor join(const Making& m) {
   StoredTensor t = m.part();
@@ -99,18 +180,12 @@ StoredTensor join(const Making& m) {
 }
 
 StoredTensor transpose(const Making& m) {
-  StoredTensor t = m.part();
+  const StoredTensor& t = m.part();
   if (t.shape.size() != 2 || !t.format || t.format->block != 1)
     unfit(t, say("tensor {} cannot be transposed", shown(t.name)), "F32, F16, BF16 [in, out]");
-  const auto rows = static_cast<size_t>(t.shape[0]), cols = static_cast<size_t>(t.shape[1]);
-  const auto size = static_cast<size_t>(t.format->bytes);
-  const uint8_t* from = m.part().bytes.data();
-  uint8_t* to = allocate(t, t.bytes.size());
-  for (size_t r = 0; r < rows; ++r)
-    for (size_t c = 0; c < cols; ++c) std::memcpy(to + (c * rows + r) * size, from + (r * cols + c) * size, size);
-  std::swap(t.shape[0], t.shape[1]);
-  give_back(m.part());
-  return t;
+  StoredTensor made = turned(t);
+  give_back(t);
+  return made;
 }
 
 StoredTensor log_negated(const Making& m) {

@@ -51,6 +51,17 @@ StoredTensor expert(const Making&);
 StoredTensor join(const Making&);
 /// [in, out] to [out, in] (GPT-2's Conv1D). Plain floats only. Copies.
 StoredTensor transpose(const Making&);
+// Of a stack of experts [e, in, rows]: slice e turned to [rows, in]; all rows, or the even or odd ones, or the first or
+// second half of them. And of [e, rows] the same of a vector. Plain floats only. Copies.
+StoredTensor expert_turned(const Making&);
+StoredTensor expert_turned_even(const Making&);
+StoredTensor expert_turned_odd(const Making&);
+StoredTensor expert_turned_first(const Making&);
+StoredTensor expert_turned_second(const Making&);
+/// Of kv_b_proj [heads * (nope + value), rank]: the keys of one head as [rank, nope], or its values as they are. The
+/// head is the last number among the pieces. A view, or plain floats.
+StoredTensor latent_keys(const Making&);
+StoredTensor latent_values(const Making&);
 /// log(-x), computed in double: A_log from A = -exp(A_log). Plain floats only. Makes float32.
 StoredTensor log_negated(const Making&);
 
