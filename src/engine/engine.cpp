@@ -28,7 +28,7 @@ int64_t in_pages(int64_t tokens) { return (tokens + kv_block - 1) / kv_block * k
 int64_t bytes_of(std::span<const StateSpec> specs, KvType type, int64_t chunk, int64_t tokens) {
   int64_t sum = 0;
   for (const StateSpec& spec : specs) {
-    if (spec.kind == StateKind::paged)
+    if (spec.kind == StateKind::paged || spec.kind == StateKind::latent)
       sum += spec.bytes_per_token(type) * in_pages(tokens);
     else if (spec.kind == StateKind::rolling)
       sum += spec.bytes_per_token(type) * in_pages(std::min(tokens, spec.window + chunk + kv_block));
@@ -63,7 +63,7 @@ int64_t context_of(const EngineOptions& options, int64_t max_positions, std::spa
 
 bool can_forget(std::span<const StateSpec> specs) {
   return std::ranges::all_of(
-      specs, [](const StateSpec& s) { return s.kind == StateKind::none || s.kind == StateKind::paged; });
+      specs, [](const StateSpec& s) { return s.kind == StateKind::none || s.kind == StateKind::paged || s.kind == StateKind::latent; });
 }
 
 [[noreturn]] void refuse(const char* field, std::string range, int64_t found) {
