@@ -22,6 +22,7 @@ void check_range(const char* field, double value, double low, double high, bool 
 
 // Ids of the k largest, falling; of equals the lower id first. One pass, with a heap whose top is the least of them.
 std::vector<int32_t> largest(std::span<const float> x, size_t k) {
+  if (k == 0) return {};
   auto better = [&](int32_t a, int32_t b) {
     const float xa = x[static_cast<size_t>(a)], xb = x[static_cast<size_t>(b)];
     return xa > xb || (xa == xb && a < b);
