@@ -279,7 +279,8 @@ struct Chat {
     if (x.gone()) throw Gone();
     if (number == 3) throw Problem(say("'{}' is not built", "3"), "number");
     if (number == 5 && asked.count(5) == 1) throw Problem(say("'{}' is not built", "5")).status(429);
-    co_await x.reply(200, "application/json", Json{{"twice", 2 * number}}.dump());
+    const Json answer = {{"twice", 2 * number}};
+    co_await x.reply(200, "application/json", answer.dump());
   }
 };
 
@@ -411,7 +412,8 @@ TEST(Batches, GoOnAfterTheServerStops) {
     if (write(out, &number, sizeof number) != sizeof number) _exit(1);
     boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, std::chrono::microseconds(500));
     co_await timer.async_wait(boost::asio::use_awaitable);
-    co_await x.reply(200, "application/json", Json{{"twice", 2 * number}}.dump());
+    const Json answer = {{"twice", 2 * number}};
+    co_await x.reply(200, "application/json", answer.dump());
   };
   House house(where, chat);
   house.runner.start();

@@ -62,7 +62,8 @@ Task<void> create(Services& services, Exchange& x) {
   if (file->purpose != "batch")
     throw Problem(say("the input file must be uploaded with the purpose 'batch'"), "input_file_id", "invalid_value");
   if (services.batches) services.batches->add(batch);
-  co_await x.reply(200, "application/json", json_text(told({batch, {}})));
+  const Counted fresh{batch, {}};
+  co_await x.reply(200, "application/json", json_text(told(fresh)));
 }
 
 Task<Counted> find(Services& services, Exchange& x) {

@@ -126,7 +126,8 @@ Task<void> remove(Services& services, Exchange& x) {
   const bool there = co_await elsewhere(
       services.helpers, [&services, &x, &id] { return services.store.remove_file(x.request().client.name, id); });
   if (!there) not_found(id);
-  co_await x.reply(200, "application/json", json_text({{"id", id}, {"object", "file"}, {"deleted", true}}));
+  const Json answer = {{"id", id}, {"object", "file"}, {"deleted", true}};
+  co_await x.reply(200, "application/json", json_text(answer));
 }
 
 }  // namespace

@@ -74,7 +74,8 @@ Task<void> messages(Services& services, Exchange& x) {
 Task<void> count_tokens(Services& services, Exchange& x) {
   MessagesRequest request = read_messages_request(body_of(x), true);
   const Prompt prompt = co_await talk_prompt(services, std::move(request.talk));
-  co_await x.reply(200, "application/json", json_text({{"input_tokens", prompt.ids.size()}}));
+  const Json answer = {{"input_tokens", prompt.ids.size()}};
+  co_await x.reply(200, "application/json", json_text(answer));
 }
 
 }  // namespace

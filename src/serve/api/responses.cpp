@@ -139,7 +139,8 @@ Task<void> remove(Services& services, Exchange& x) {
   const bool there = co_await elsewhere(
       services.helpers, [&services, &x, &id] { return services.store.remove_response(x.request().client.name, id); });
   if (!there) not_found(id);
-  co_await x.reply(200, "application/json", json_text({{"id", id}, {"object", "response"}, {"deleted", true}}));
+  const Json answer = {{"id", id}, {"object", "response"}, {"deleted", true}};
+  co_await x.reply(200, "application/json", json_text(answer));
 }
 
 Task<void> input_items(Services& services, Exchange& x) {
@@ -156,7 +157,8 @@ Task<void> input_items(Services& services, Exchange& x) {
   const auto count = std::min<int64_t>(window.limit, items.end() - begin);
   page.rows.assign(begin, begin + count);
   page.more = begin + count != items.end();
-  co_await x.reply(200, "application/json", json_text(list_object(page, [](const Json& item) { return item; })));
+  const Json answer = list_object(page, [](const Json& item) { return item; });
+  co_await x.reply(200, "application/json", json_text(answer));
 }
 
 Task<void> cancel(Services& services, Exchange& x) {
