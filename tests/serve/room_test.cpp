@@ -181,7 +181,8 @@ TEST(Models, OpenOnDemandAndShareOneOpening) {
   test::Room room({"llama-q8_0", "qwen2-q8_0"});
   EXPECT_FALSE(room.models().list()[0].open);
   EXPECT_GT(room.models().list()[0].bytes, 0);
-  auto a = room.start(room.models().use("qwen2-q8_0")), b = room.start(room.models().use("qwen2-q8_0"));
+  const std::string second = "qwen2-q8_0";  // lives until its tasks have begun
+  auto a = room.start(room.models().use(second)), b = room.start(room.models().use(second));
   auto first = room.wait(room.models().use(""));
   while (a.wait_for(std::chrono::seconds(0)) != std::future_status::ready ||
          b.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
@@ -228,8 +229,9 @@ TEST(Models, CloseByLeastUseAndNeverInUse) {
 
 TEST(Models, AFileThatCannotBeOpenedIsToldToAllThatWait) {
   test::Room room({"llama-q8_0", "nothing-there"});
-  auto a = room.start(room.models().use("nothing-there"));
-  EXPECT_EQ(status_of([&] { room.wait(room.models().use("nothing-there")); }), 503);
+  const std::string name = "nothing-there";
+  auto a = room.start(room.models().use(name));
+  EXPECT_EQ(status_of([&] { room.wait(room.models().use(name)); }), 503);
   EXPECT_THROW(a.get(), Problem);
   EXPECT_NO_THROW(room.wait(room.models().use("llama-q8_0")));
 }
