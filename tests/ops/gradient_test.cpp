@@ -46,6 +46,34 @@ TEST_P(Gradient, RmsNorm) {
   check_gradients([&](Ctx& c) { return rms_norm(c, x, {}, 0.1f); }, {x}, {}, random);
 }
 
+TEST_P(Gradient, LayerNorm) {
+  const int64_t width = D + 1, pieces = random.between(1, 3);
+  Buffer x = random_buffer(random, {T * pieces, width}, 2), w = random_buffer(random, {pieces, width}),
+         b = random_buffer(random, {pieces, width});
+  check_gradients([&](Ctx& c) { return layer_norm(c, x, w, b, 0.1f); }, {x}, {w, b}, random);
+  check_gradients([&](Ctx& c) { return layer_norm(c, x, w, {}, 0.1f); }, {x}, {w}, random);
+}
+
+TEST_P(Gradient, ClampedSwiglu) {
+  Buffer gate = random_buffer(random, {T, D}, 2), up = random_buffer(random, {T, D}, 2);
+  const float limit = 1.5f;
+  for (Buffer* b : {&gate, &up})  // corners at the limits: step away from them
+    for (int64_t i = 0; i < b->view().numel(); ++i)
+      if (std::fabs(std::fabs(b->f32()[i]) - limit) < 0.05f) b->f32()[i] = 0.3f;
+  check_gradients([&](Ctx& c) { return clamped_swiglu(c, gate, up, 1.7f, limit); }, {gate, up}, {}, random);
+}
+
+TEST_P(Gradient, BesideAndUnpaired) {
+  const int64_t half = random.between(1, 4);
+  Buffer a = random_buffer(random, {T, D}), b = random_buffer(random, {T, 2 * half});
+  check_gradients(
+      [&](Ctx& c) {
+        const Tensor parts[] = {a, unpaired(c, b, 2 * half), a};
+        return beside(c, parts);
+      },
+      {a, b}, {}, random);
+}
+
 TEST_P(Gradient, AddAndScale) {
   Buffer a = random_buffer(random, {T, D}), b = random_buffer(random, {T, D});
   check_gradients([&](Ctx& c) { return add(c, a, scale(c, add(c, b, a), -1.7f)); }, {a, b}, {}, random);
@@ -94,6 +122,18 @@ TEST_P(Gradient, Attention) {
   check_gradients([&](Ctx& c) { return attention(c, q, k, v, segments, shape); }, {q, k, v}, {}, random);
 }
 
+TEST_P(Gradient, AttentionWithBiasAndSinks) {
+  AttentionShape shape;
+  shape.kv_heads = 2, shape.heads = 4, shape.key_dim = 3, shape.value_dim = 2, shape.scale = 0.5f;
+  const int64_t first = random.between(1, 5), second = random.between(1, 4), tokens = first + second;
+  Buffer q = random_buffer(random, {tokens, 4, 3}), k = random_buffer(random, {tokens, 2, 3}),
+         v = random_buffer(random, {tokens, 2, 2}), bias = random_buffer(random, {4, tokens}),
+         sinks = random_buffer(random, {4});
+  shape.bias = bias, shape.sinks = sinks;
+  const std::vector<AttendSegment> segments{{0, first, 0, {}}, {first, second, 0, {}}};
+  check_gradients([&](Ctx& c) { return attention(c, q, k, v, segments, shape); }, {q, k, v}, {sinks}, random);
+}
+
 TEST_P(Gradient, AttentionAcrossPages) {
   AttentionShape shape;
   shape.kv_heads = 1, shape.heads = 2, shape.key_dim = 2, shape.value_dim = 2, shape.scale = 0.5f;
@@ -133,6 +173,26 @@ TEST_P(Gradient, SelectiveScan) {
   check_gradients(
       [&](Ctx& c) { return selective_scan(c, x, act(c, Act::softplus, delta), neg_exp(c, a), B, C, d, segments); },
       {x, delta, B, C}, {a, d}, random);
+}
+
+TEST_P(Gradient, Routing) {  // scores far enough apart that a nudge never changes the choice
+  const int experts = 6;
+  Buffer logits(DType::f32, {T, experts}), bias(DType::f32, {experts});
+  for (int64_t t = 0; t < T; ++t)
+    for (int e = 0; e < experts; ++e)
+      logits.f32()[t * experts + e] = static_cast<float>(0.1 * random.uniform() + 0.4 * ((e * 5 + t) % experts));
+  for (int e = 0; e < experts; ++e) bias.f32()[e] = 3.0f * static_cast<float>(e % 2);
+  for (bool renormalize : {false, true})
+    check_gradients(
+        [&](Ctx& c) {
+          const Choice choice{
+              .k = 2, .renormalize = renormalize, .bias = bias, .groups = 3, .groups_kept = 2, .judges = 2};
+          return top_k(c, act(c, Act::sigmoid, logits), choice).weights;
+        },
+        {logits}, {}, random);
+  // Masks of SparseMixer: relative distances here are 0.15 and more, or the jitter lets everything pass.
+  for (float jitter : {0.001f, 10.0f})
+    check_gradients([&](Ctx& c) { return sparse_mixer(c, logits, jitter).weights; }, {logits}, {}, random);
 }
 
 TEST_P(Gradient, Experts) {
