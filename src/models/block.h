@@ -7,7 +7,7 @@ namespace madang {
 
 struct Block {
   Norm norm1;
-  std::optional<Norm> norm2;
+  std::optional<Norm> norm2, norm1_after, norm2_after;
   Attention attn;
   Mlp mlp;
   bool parallel;
@@ -18,14 +18,17 @@ struct Block {
         mlp(scope / m.block.mlp, m.width, m.hidden, m.act, m.mlp_bias, m.mlp_names),
         parallel(m.parallel) {
     if (!m.block.norm2.empty()) norm2 = m.norm(scope / m.block.norm2);
+    if (!m.block.norm1_after.empty()) norm1_after = m.norm(scope / m.block.norm1_after);
+    if (!m.block.norm2_after.empty()) norm2_after = m.norm(scope / m.block.norm2_after);
   }
 
   Tensor operator()(Ctx& c, Tensor x, const Positions& positions, const Step& step, int layer) const {
     const Tensor in = norm1(c, x);
     const Tensor heard = attn(c, in, positions.of(layer), step, layer);  // [T, D]
     if (parallel) return add(c, x, add(c, heard, mlp(c, norm2 ? (*norm2)(c, x) : in)));
-    x = add(c, x, heard);
-    return add(c, x, mlp(c, (*norm2)(c, x)));
+    x = add(c, x, norm1_after ? (*norm1_after)(c, heard) : heard);
+    const Tensor out = mlp(c, (*norm2)(c, x));
+    return add(c, x, norm2_after ? (*norm2_after)(c, out) : out);
   }
   StateSpec state() const { return attn.state(); }
 };

@@ -34,7 +34,8 @@ struct TrunkShape {
   int64_t learned_places = 0;  ///< > 0: embeddings of so many positions are added to those of tokens
   float embedding_scale = 1, logit_scale = 1, logit_softcap = 0;
   struct Names {
-    std::string_view embed = "model.embed_tokens", layers = "model.layers", norm = "model.norm", places = "";
+    std::string_view embed = "model.embed_tokens", layers = "model.layers", norm = "model.norm", places = "",
+                     embed_norm = "";
   } names;
 
   TrunkShape(const Config& config, std::string_view eps_key);
@@ -61,7 +62,7 @@ struct TransformerShape : TrunkShape {
   std::optional<Alibi> alibi;
   struct BlockNames {
     std::string_view norm1 = "input_layernorm", norm2 = "post_attention_layernorm", attention = "self_attn",
-                     mlp = "mlp";
+                     mlp = "mlp", norm1_after = "", norm2_after = "";
   } block;  ///< norm2 empty: the sublayers of a parallel block share one norm
   Attention::Shape::Names attention_names;
   Mlp::Names mlp_names;
@@ -86,6 +87,7 @@ class Decoder : public Model {
         head_(shape_.tied || !scope.has("lm_head.weight")
                   ? embed_.as_head(shape_.head_bias ? scope.vector("lm_head.bias", shape_.vocabulary) : Buffer())
                   : Linear(scope / "lm_head", shape_.width, shape_.vocabulary, shape_.head_bias)) {
+    if (!shape_.names.embed_norm.empty()) embed_norm_ = shape_.norm(scope / shape_.names.embed_norm);
     if (shape_.learned_places > 0) places_.emplace(scope / shape_.names.places, shape_.learned_places, shape_.width);
     for (int i = 0; i < shape_.layers; ++i) blocks_.emplace_back(shape_, config, scope / shape_.names.layers / i, i);
   }
@@ -93,6 +95,7 @@ class Decoder : public Model {
   Tensor hidden(Ctx& c, const Step& step) const override {
     auto positions = shape_.positions(c, step);
     Tensor x = embed_(c, step.ids);  // [T, D]
+    if (embed_norm_) x = (*embed_norm_)(c, x);
     if (places_) x = add(c, x, (*places_)(c, places_of(c, step, shape_.learned_places)));
     if (shape_.embedding_scale != 1) x = scale(c, x, shape_.embedding_scale);
     for (int i = 0; i < shape_.layers; ++i)
@@ -119,6 +122,7 @@ class Decoder : public Model {
   Shape shape_;
   Embed embed_;
   std::optional<Embed> places_;
+  std::optional<Norm> embed_norm_;
   std::vector<Block> blocks_;
   Norm norm_;
   Linear head_;

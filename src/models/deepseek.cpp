@@ -32,26 +32,22 @@ struct DeepSeekShape : SparseShape {
       throw Error(Kind::unsupported, say("the configuration's {} cannot be", "moe_layer_freq")).expected("1");
   }
   Mla::Shape attending(int) const { return latent; }
-  void choose_groups(const Config& config, int judges) {
-    experts.groups = static_cast<int>(config.integer("n_group", 1));
-    experts.groups_kept = static_cast<int>(config.integer("topk_group", 1)), experts.judges = judges;
-  }
 };
 
 struct DeepSeekV2Shape : DeepSeekShape {
   DeepSeekV2Shape(const Config& config, const Scope& scope) : DeepSeekShape(config, scope) {
     experts.renormalize = false;  // as transformers has it, whatever norm_topk_prob says
-    if (config.text("topk_method", "greedy") != "greedy") choose_groups(config, 1);
+    if (config.text("topk_method", "greedy") == "greedy") return;
+    experts.groups = static_cast<int>(config.integer("n_group", 1));
+    experts.groups_kept = static_cast<int>(config.integer("topk_group", 1));
   }
 };
 
 struct DeepSeekV3Shape : DeepSeekShape {
   DeepSeekV3Shape(const Config& config, const Scope& scope) : DeepSeekShape(config, scope) {
-    experts.score = Moe::Shape::Score::sigmoid, experts.correction = true;
-    experts.renormalize = config.flag("norm_topk_prob");
+    choose_by_sigmoid(config);
     latent.paired = config.flag("rope_interleave");
     mlp_bias = false;
-    choose_groups(config, 2);
   }
 };
 

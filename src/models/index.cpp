@@ -38,6 +38,15 @@ constexpr Architecture known[] = {
     {"gpt_oss", "gpt-oss", build_gpt_oss, "gpt-oss 20B, 120B; attention sinks"},
     {"deepseek_v2", "DeepSeek", build_deepseek_v2, "DeepSeek V2, V2-Lite, Coder-V2; latent attention"},
     {"deepseek_v3", "DeepSeek", build_deepseek_v3, "DeepSeek V3, R1"},
+    {"solar_open", "Solar", build_solar_open, "Solar Open; experts as in DeepSeek V3"},
+    {"exaone_moe", "EXAONE", build_exaone_moe, "EXAONE MoE"},
+    {"glm4", "GLM", build_glm4, "GLM-4; norms before and after the sublayers"},
+    {"olmo3", "OLMo", build_olmo2, "OLMo 3; OLMo 2 with windows"},
+    {"bloom", "BLOOM", build_bloom, "BLOOM; linear biases"},
+    {"starcoder2", "StarCoder", build_starcoder2, "StarCoder 2"},
+    {"stablelm", "StableLM", build_stablelm, "StableLM 2 1.6B, 3B"},
+    {"falcon_mamba", "Mamba", build_falcon_mamba, "Falcon Mamba"},
+    {"jamba", "Jamba", build_jamba, "Jamba; Mamba and attention, experts"},
     {"mamba", "Mamba", build_mamba, "Mamba 1"},
 };
 

@@ -1,4 +1,5 @@
-// Mamba (Gu and Dao 2023): blocks of one norm and one mixer; no attention, no positions, a state of fixed size.
+// Mamba (Gu and Dao 2023): blocks of one norm and one mixer; no attention, no positions, a state of fixed size. Falcon
+// Mamba (Zuo et al. 2024): the same with norms on what selects.
 #include "models/decoder.h"
 #include "models/models.h"
 
@@ -24,6 +25,13 @@ struct MambaShape : TrunkShape {
   }
 };
 
+struct FalconMambaShape : MambaShape {
+  FalconMambaShape(const Config& c, const Scope& scope) : MambaShape(c, scope) {
+    mixer.inner_norm = madang::Mamba::Shape::Inner::bare;
+    mixer.inner_eps = static_cast<float>(c.real("mixer_rms_eps"));
+  }
+};
+
 struct Block {
   RmsNorm norm;
   madang::Mamba mixer;
@@ -41,6 +49,9 @@ struct Block {
 
 std::unique_ptr<Model> build_mamba(const Config& config, const Scope& scope) {
   return std::make_unique<Decoder<MambaShape, Block>>(config, scope);
+}
+std::unique_ptr<Model> build_falcon_mamba(const Config& config, const Scope& scope) {
+  return std::make_unique<Decoder<FalconMambaShape, Block>>(config, scope);
 }
 
 }  // namespace madang

@@ -32,6 +32,14 @@ std::unique_ptr<Model> build_phimoe(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_gpt_oss(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_deepseek_v2(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_deepseek_v3(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_solar_open(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_exaone_moe(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_glm4(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_bloom(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_starcoder2(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_stablelm(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_falcon_mamba(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_jamba(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_mamba(const Config& config, const Scope& scope);
 
 }  // namespace madang

@@ -51,6 +51,16 @@ struct SparseShape : TransformerShape {
     experts.experts = static_cast<int>(c.integer("num_local_experts"));
     experts.chosen = static_cast<int>(c.integer("num_experts_per_tok"));
   }
+  /// DeepSeek-V3's routing, which others took over: sigmoids, a bias for the choice, groups judged by their best two.
+  void choose_by_sigmoid(const Config& c) {
+    experts.score = Moe::Shape::Score::sigmoid, experts.correction = true;
+    experts.renormalize = c.flag("norm_topk_prob", true);
+    experts.weights_scale = static_cast<float>(c.real("routed_scaling_factor", 1.0));
+    experts.hidden = c.integer("moe_intermediate_size");
+    experts.groups = static_cast<int>(c.integer("n_group", 1));
+    experts.groups_kept = static_cast<int>(c.integer("topk_group", 1)), experts.judges = 2;
+    shared_name = "shared_experts", shared_hidden = experts.hidden * c.integer("n_shared_experts", 0);
+  }
   bool sparse(int layer) const { return layer >= first_sparse; }
   Attention::Shape attending(int layer) const { return attention(layer); }
 };

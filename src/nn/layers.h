@@ -243,6 +243,9 @@ class Mamba {
   struct Shape {
     int64_t width = 0, inner = 0, states = 0, conv = 0, dt_rank = 0;
     bool conv_bias = true, bias = false;
+    /// Norms on what selects (dt, B, C): none, without weights (Falcon Mamba), or with (Jamba).
+    enum class Inner { none, bare, weighted } inner_norm = Inner::none;
+    float inner_eps = 0;
   };
   Mamba() = default;
   Mamba(const Scope& scope, const Shape& shape);
@@ -252,7 +255,9 @@ class Mamba {
  private:
   Shape shape_;
   Linear in_, x_, dt_, out_;
+  Tensor normed(Ctx& c, Tensor x, const Norm& norm) const;
   Buffer conv_, conv_bias_, a_log_, d_;
+  Norm dt_norm_, b_norm_, c_norm_;
 };
 
 /// The activation that a configuration names; throws Kind::unsupported listing the known ones.

@@ -12,7 +12,17 @@ Mamba::Mamba(const Scope& scope, const Shape& s)
       conv_(scope.tensor("conv1d.weight", {s.inner, s.conv})),
       conv_bias_(s.conv_bias ? scope.vector("conv1d.bias", s.inner) : Buffer()),
       a_log_(scope.tensor("A_log", {s.inner, s.states})),
-      d_(scope.vector("D", s.inner)) {}
+      d_(scope.vector("D", s.inner)) {
+  if (s.inner_norm != Shape::Inner::weighted) return;
+  dt_norm_ = RmsNorm(scope / "dt_layernorm", s.dt_rank, s.inner_eps);
+  b_norm_ = RmsNorm(scope / "b_layernorm", s.states, s.inner_eps);
+  c_norm_ = RmsNorm(scope / "c_layernorm", s.states, s.inner_eps);
+}
+
+Tensor Mamba::normed(Ctx& c, Tensor x, const Norm& norm) const {
+  if (shape_.inner_norm == Shape::Inner::none) return x;
+  return shape_.inner_norm == Shape::Inner::bare ? rms_norm(c, x, {}, shape_.inner_eps) : norm(c, x);
+}
 
 Tensor Mamba::operator()(Ctx& c, Tensor x, const Step& step, int layer) const {
   std::vector<RecurrentSegment> conv_past, scan_past;
@@ -29,9 +39,10 @@ Tensor Mamba::operator()(Ctx& c, Tensor x, const Step& step, int layer) const {
   const int64_t C = shape_.inner, N = shape_.states, R = shape_.dt_rank;
   Tensor both = in_(c, x);  // [T, 2 C]
   Tensor u = act(c, Act::silu, causal_conv(c, columns(c, both, 0, C), conv_, conv_bias_, conv_past));
-  Tensor chosen = x_(c, u);                                                         // [T, R + 2 N]
-  Tensor delta = act(c, Act::softplus, dt_(c, columns(c, chosen, 0, R)));           // [T, C]
-  Tensor B = columns(c, chosen, R, N), K = columns(c, chosen, R + N, N);            // [T, N]
+  Tensor chosen = x_(c, u);                                                                     // [T, R + 2 N]
+  Tensor delta = act(c, Act::softplus, dt_(c, normed(c, columns(c, chosen, 0, R), dt_norm_)));  // [T, C]
+  Tensor B = normed(c, columns(c, chosen, R, N), b_norm_);                                      // [T, N]
+  Tensor K = normed(c, columns(c, chosen, R + N, N), c_norm_);
   Tensor y = selective_scan(c, u, delta, neg_exp(c, a_log_), B, K, d_, scan_past);  // [T, C]
   return out_(c, gated(c, Act::silu, columns(c, both, C, C), y));                   // [T, D]
 }

@@ -102,6 +102,23 @@ constexpr Rule gguf_phi[] = {
     {"model.layers.{}.mlp.fc2.{}", "blk.{}.ffn_down.{}"},
 };
 
+constexpr Rule gguf_bloom[] = {
+    {"transformer.word_embeddings_layernorm.{}", "token_embd_norm.{}"},
+    {"transformer.h.{}.post_attention_layernorm.{}", "blk.{}.ffn_norm.{}"},
+};
+
+constexpr Rule gguf_starcoder2[] = {
+    {"model.layers.{}.mlp.c_fc.{}", "blk.{}.ffn_up.{}"},
+    {"model.layers.{}.mlp.c_proj.{}", "blk.{}.ffn_down.{}"},
+};
+
+constexpr Rule hf_exaone_moe[] = {
+    {"model.layers.{}.mlp.gate.e_score_correction_bias", "model.layers.{}.mlp.e_score_correction_bias"},
+};
+
+// Some repositories leave the prefix out.
+constexpr Rule hf_bloom[] = {{"transformer.{...}", "{...}"}};
+
 constexpr Rule gguf_gpt_oss[] = {
     {"model.layers.{}.post_attention_layernorm.{}", "blk.{}.post_attention_norm.{}"},
     {"model.layers.{}.self_attn.sinks", "blk.{}.attn_sinks.weight"},
@@ -236,6 +253,13 @@ const std::vector<Row>& rows() {
       {Layout::hugging_face, "deepseek_v2", hf_deepseek, {}},
       // V3 and R1 ship one layer more, which guesses the token after the next.
       {Layout::hugging_face, "deepseek_v3", hf_deepseek, {"model.layers.61.{...}"}},
+      {Layout::gguf, "bloom", gguf_bloom, {}},
+      {Layout::gguf, "bloom", gguf_falcon, {}},
+      {Layout::hugging_face, "bloom", hf_bloom, {}},
+      {Layout::gguf, "starcoder2", gguf_starcoder2, {}},
+      {Layout::gguf, "falcon_mamba", gguf_mamba, {}},
+      {Layout::gguf, "olmo3", gguf_norms_after, {}},
+      {Layout::hugging_face, "exaone_moe", hf_exaone_moe, {}},
       {Layout::gguf, "gpt2", gguf_gpt2, {}},
       {Layout::gguf, "gpt_neox", gguf_gpt_neox, {}},
       {Layout::gguf, "falcon", gguf_falcon, {}},

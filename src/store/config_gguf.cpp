@@ -171,6 +171,12 @@ void set_forms(const Gguf& g, const std::string& prefix, Json& keys) {
     keys["num_ln_in_parallel_attn"] = g.find("blk.0.attn_norm_2.weight") ? 2 : 1;
     keys["bias"] = g.find("blk.0.attn_qkv.bias") != nullptr;
   }
+  if (type == "starcoder2") keys["use_bias"] = g.find("blk.0.attn_output.bias") != nullptr;
+  if (type == "stablelm") {
+    keys["use_parallel_residual"] = g.flag(prefix + "use_parallel_residual", true);
+    keys["use_qkv_bias"] = g.find("blk.0.attn_q.bias") != nullptr;
+    keys["qk_layernorm"] = g.find("blk.0.attn_q_norm.weight") != nullptr;
+  }
   if (type == "phimoe") keys["lm_head_bias"] = g.find("output.bias") != nullptr;
   if (type.starts_with("deepseek")) set_latent(g, prefix, keys);
   if (type == "cohere" || type == "cohere2") {

@@ -24,6 +24,8 @@ constexpr Renamed renamed[] = {
     {"d_model", "hidden_size"},
     {"num_experts", "num_local_experts"},
     {"n_routed_experts", "num_local_experts"},
+    {"num_shared_experts", "n_shared_experts"},
+    {"norm_epsilon", "layer_norm_eps"},
     {"n_inner", "intermediate_size"},
     {"rope_local_theta", "rope_local_base_freq"},
     {"num_layers", "num_hidden_layers"},
@@ -119,6 +121,16 @@ void set_layer_types(Json& keys, const std::string& where) {
       if (!type.is_string()) refuse("layer_types", where, "names", type);
   } else {
     const bool windowed = keys.contains("sliding_window") && flag_in(keys, "use_sliding_window", true, where);
+    if (keys.contains("sliding_window_pattern") && keys.at("sliding_window_pattern").is_string()) {
+      const auto letters = keys.at("sliding_window_pattern").get<std::string>();  // EXAONE: LLLG, local and global
+      if (letters.empty() || letters.find_first_not_of("LG") != std::string::npos)
+        refuse("sliding_window_pattern", where, "L, G", keys.at("sliding_window_pattern"));
+      for (int64_t i = 0; i < layers; ++i)
+        types.push_back(windowed && letters[static_cast<size_t>(i) % letters.size()] == 'L' ? "sliding_attention"
+                                                                                            : "full_attention");
+      keys.erase("sliding_window_pattern"), keys["layer_types"] = types;
+      return set_layer_types(keys, where);
+    }
     const char* named = keys.contains("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern";
     const int64_t pattern = size_in(keys, named, 0, 1 << 12, where);  // the last of so many layers sees everything
     int64_t first = 0;
@@ -174,6 +186,9 @@ void set_rope(Json& keys, const std::string& where) {
   Json rope = Json::object();
   for (const char* name : {"rope_scaling", "rope_parameters"})
     if (keys.contains(name)) rope = keys.at(name);
+  // OLMo 3 stretches its full layers only.
+  if (keys.at("model_type") == "olmo3" && !keys.contains("rope_local_base_freq") && keys.contains("rope_theta"))
+    keys["rope_local_base_freq"] = keys.at("rope_theta");
   const bool nested = rope.is_object() && !rope.empty() && rope.front().is_object();
   if (nested) {
     for (auto& [type, parameters] : rope.items()) parameters = one_rope(parameters, keys, where);
@@ -202,6 +217,8 @@ void derive_attention(Json& keys, const std::string& where) {
   if (!keys.contains("intermediate_size") && keys.contains("intermediate_factor") && keys.contains("hidden_size"))
     keys["intermediate_size"] =
         size_in(keys, "intermediate_factor", 1, 64, where) * size_in(keys, "hidden_size", 1, 1 << 20, where);
+  if (keys.contains("mamba_dt_rank") && keys.at("mamba_dt_rank") == Json("auto"))
+    keys["mamba_dt_rank"] = (size_in(keys, "hidden_size", 1, 1 << 20, where) + 15) / 16;
   if (keys.contains("rotary_dim")) {
     const int64_t head = size_in(keys, "head_dim", 1, 1 << 16, where);
     keys["partial_rotary_factor"] = rotary_fraction(size_in(keys, "rotary_dim", 1, head, where), head);
