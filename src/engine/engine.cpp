@@ -62,8 +62,9 @@ int64_t context_of(const EngineOptions& options, int64_t max_positions, std::spa
 }
 
 bool can_forget(std::span<const StateSpec> specs) {
-  return std::ranges::all_of(
-      specs, [](const StateSpec& s) { return s.kind == StateKind::none || s.kind == StateKind::paged || s.kind == StateKind::latent; });
+  return std::ranges::all_of(specs, [](const StateSpec& s) {
+    return s.kind == StateKind::none || s.kind == StateKind::paged || s.kind == StateKind::latent;
+  });
 }
 
 [[noreturn]] void refuse(const char* field, std::string range, int64_t found) {
@@ -132,7 +133,7 @@ int64_t Engine::submit(Request request) {
                     .usage = {.prompt = 0}};
   sequence.usage.prompt = static_cast<int64_t>(sequence.tokens.size());
   if (request.pooling) sequence.pool.emplace(*request.pooling);
-  if (tokenizer_) sequence.stream.emplace(tokenizer_);
+  if (tokenizer_) sequence.stream.emplace(tokenizer_, request.silent);
   if (sequence.reuse && !can_forget(specs_)) {
     // The last token of the prompt is computed by itself: the same prompt again then begins right before it.
     sequence.marks = std::move(request.marks);
@@ -255,19 +256,47 @@ void Engine::run(std::span<const Scheduler::Piece> pieces) {
   }
   const Tensor logits = work_.forward(model_, step);  // [pieces that are last, V]
   int64_t row = 0;
+  std::vector<std::pair<Id, int64_t>> sampling;  // with the row of logits
   for (const Scheduler::Piece& piece : pieces) {
     Slot& slot = sequences_.at(piece.id);
     if (std::ranges::binary_search(slot.sequence.marks, slot.sequence.state.length))
       cache_.keep(slot.sequence.tokens, slot.sequence.state.fork());
     if (!piece.last) continue;
-    const std::span<const float> mine(logits.row(row++), static_cast<size_t>(logits.cols()));
-    std::vector<Id> all{piece.id};
+    sampling.emplace_back(piece.id, row);
     for (int choice = 1, copies = std::exchange(slot.copies, 0); choice <= copies; ++choice) {
       Sequence copy = slot.sequence.fork();
       copy.sampler.reseed(choice_seed(copy.sampler.options().seed, choice));
-      all.push_back(add(slot.request, choice, 0, std::move(copy)));
+      sampling.emplace_back(add(slot.request, choice, 0, std::move(copy)), row);
     }
-    for (Id id : all) advance(id, mine);
+    ++row;
+  }
+  sample(sampling, logits);
+}
+
+// Each sequence has a sampler of its own: they draw side by side, and what they drew is told in order.
+void Engine::sample(std::span<const std::pair<Id, int64_t>> rows, const Tensor& logits) {
+  auto row = [&](size_t i) {
+    return std::span<const float>(logits.row(rows[i].second), static_cast<size_t>(logits.cols()));
+  };
+  std::vector<Sampler*> samplers;
+  for (const auto& [id, at] : rows) samplers.push_back(&sequences_.at(id).sequence.sampler);
+  std::vector<std::optional<Sampled>> drawn(rows.size());
+  std::vector<std::exception_ptr> faults(rows.size());
+  work_.pool().parallel(static_cast<int64_t>(rows.size()), 1, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+      try {
+        drawn[i] = samplers[i]->sample(row(i));
+      } catch (...) {
+        faults[i] = std::current_exception();
+      }
+    }
+  });
+  for (const std::exception_ptr& fault : faults)
+    if (fault) std::rethrow_exception(fault);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Slot& slot = sequences_.at(rows[i].first);
+    if (on_logits) on_logits(slot.request, slot.choice, row(i));
+    advance(rows[i].first, std::move(drawn[i]));
   }
 }
 
@@ -287,11 +316,9 @@ void Engine::read(std::span<const Scheduler::Piece> pieces) {
   }
 }
 
-void Engine::advance(Id id, std::span<const float> logits) {
+void Engine::advance(Id id, std::optional<Sampled> sampled) {
   Slot& slot = sequences_.at(id);
   Sequence& q = slot.sequence;
-  if (on_logits) on_logits(slot.request, slot.choice, logits);
-  std::optional<Sampled> sampled = q.sampler.sample(logits);
   if (!sampled) return close(id, Finish::failed, {.reason = say("the model's logits are not numbers")});
   Event event{.token = sampled->id};
   q.tokens.push_back(sampled->id);

@@ -45,6 +45,7 @@ struct Request {
   SamplerOptions sampler;
   int64_t max_tokens = 0;          ///< of the answer; 0: until something else ends it
   std::vector<int32_t> ends;       ///< tokens that end the answer; their text is not part of it
+  SilentTokens silent;             ///< tokens whose text is not part of the answer (chat/families.h); null: none
   std::vector<std::string> stops;  ///< texts that end the answer; no byte of them is shown (needs a tokenizer)
   int n = 1;                       ///< answers to one prompt, choice i with seed choice_seed(seed, i)
   bool reuse = true;               ///< begin with a cached prefix, and leave one behind
@@ -136,7 +137,8 @@ class Engine {
   void put_back(Id id);
   void run(std::span<const Scheduler::Piece> pieces);
   void read(std::span<const Scheduler::Piece> pieces);
-  void advance(Id id, std::span<const float> logits);
+  void sample(std::span<const std::pair<Id, int64_t>> rows, const Tensor& logits);
+  void advance(Id id, std::optional<Sampled> sampled);
   void close(Id id, Finish finish, Event event);
 
   const Model& model_;

@@ -68,11 +68,10 @@ double total(const Candidates& all) {
   return sum;
 }
 
-// Keeps the fewest, in order of key, whose weights reach `mass` of all; with `equals`, also those whose key is the
+// Keeps the fewest, in order of key, whose weights reach `wanted`; with `equals`, also those whose key is the
 // last one's. Sorts no more than it needs: few tokens hold most of the mass, so the front grows by steps.
-void keep_mass(Candidates& all, double mass, bool equals) {
+void keep_mass(Candidates& all, double wanted, bool equals) {
   auto before = [](const Candidate& a, const Candidate& b) { return a.key < b.key || (a.key == b.key && a.id < b.id); };
-  const double wanted = mass * total(all);
   double reached = 0;
   size_t sorted = 0, kept = 0;
   for (size_t step = 64; kept < all.size() && reached < wanted; step *= 4) {
@@ -94,7 +93,7 @@ void keep_typical(Candidates& all, double mass) {
   double entropy = 0;
   for (Candidate& c : all) c.key = -std::log(c.weight / sum), entropy += c.weight / sum * c.key;
   for (Candidate& c : all) c.key = std::fabs(c.key - entropy);
-  keep_mass(all, mass, true);
+  keep_mass(all, mass * sum, true);
 }
 
 }  // namespace
@@ -151,7 +150,13 @@ int32_t Sampler::draw(std::span<const float> logits) const {
     const double weight = std::exp((static_cast<double>(logits[i]) - top) / options_.temperature);
     if (weight > 0) all.push_back({weight, -weight, static_cast<int32_t>(i)});
   }
-  if (options_.top_p < 1) keep_mass(all, options_.top_p, false);
+  if (options_.top_p < 1) {
+    // Most of a vocabulary weighs nothing: what stays out below is, all together, half of what top_p leaves out.
+    const double sum = total(all);
+    const double nothing = (1 - options_.top_p) * sum / (2 * static_cast<double>(all.size()));
+    std::erase_if(all, [&](const Candidate& c) { return c.weight < nothing; });
+    keep_mass(all, options_.top_p * sum, false);
+  }
   std::erase_if(all, [&](const Candidate& c) { return c.weight < options_.min_p; });  // the largest weighs 1
   if (options_.typical_p < 1) keep_typical(all, options_.typical_p);
 
