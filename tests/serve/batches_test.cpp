@@ -2,6 +2,7 @@
 // and goes on.
 #include <gtest/gtest.h>
 
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -446,7 +447,9 @@ TEST(Batches, GoOnAfterEveryKill) {
       work_until_killed(where, ends[1]);
     }
     close(ends[1]);
-    std::this_thread::sleep_for(std::chrono::microseconds(5'000 + random.below(20'000)));
+    pollfd first{ends[0], POLLIN, 0};
+    poll(&first, 1, 1000);  // at work; or there is no line left, and the batch is being finished
+    std::this_thread::sleep_for(std::chrono::microseconds(random.below(20'000)));
     kill(child, SIGKILL);
     while (read(ends[0], &number, sizeof number) == sizeof number) {
       ++asked;
