@@ -7,11 +7,14 @@
 
 namespace madang {
 
-TextStream::TextStream(std::shared_ptr<const Tokenizer> tokenizer)
-    : tokenizer_(std::move(tokenizer)), strip_left_(tokenizer_->parts().decoder.strip_start) {}
+TextStream::TextStream(std::shared_ptr<const Tokenizer> tokenizer, SilentTokens silent)
+    : tokenizer_(std::move(tokenizer)),
+      silent_(std::move(silent)),
+      strip_left_(tokenizer_->parts().decoder.strip_start) {}
 
 std::string TextStream::push(int32_t id) {
   if (id < 0 || id >= tokenizer_->size()) return {};
+  if (silent_ && id < static_cast<int32_t>(silent_->size()) && (*silent_)[id]) return {};
   const Decoder& decoder = tokenizer_->parts().decoder;
   if (blank_due_) held_ += ' ';
   std::string_view bytes = decoder.bytes(id, first_);
