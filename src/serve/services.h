@@ -27,4 +27,9 @@ struct Services {
 /// `model`: the name it is open by. Whoever calls Models::use() calls this next.
 void check_allowed(const Client& client, const std::string& model);
 
+/// What a turn or an embedding has cost, once it is over: told to the metrics, to the key's limits and to the store.
+/// `prompt`: all of it; `reused`: how many of these the cache had. Does not wait for the store.
+void account(Services& services, const Client& client, const std::string& model, int64_t prompt, int64_t reused,
+             int64_t answer);
+
 }  // namespace madang
