@@ -72,6 +72,7 @@ struct AttendTask {
   int heads = 1, key_dim = 0, value_dim = 0;
   float scale = 1;
   int64_t window = 0;  // > 0: query at p sees keys above p - window only
+  int64_t chunk = 0;   // > 0: query at p sees keys from the last multiple of chunk up to p on
   float softcap = 0;   // > 0: scores become cap * tanh(score / cap)
   /// [heads, keys] at stride bias_stride, added to the scores of a head by the key's absolute position; or null.
   const float* bias = nullptr;

@@ -47,6 +47,7 @@ constexpr Architecture known[] = {
     {"stablelm", "StableLM", build_stablelm, "StableLM 2 1.6B, 3B"},
     {"falcon_mamba", "Mamba", build_falcon_mamba, "Falcon Mamba"},
     {"jamba", "Jamba", build_jamba, "Jamba; Mamba and attention, experts"},
+    {"llama4_text", "Llama", build_llama4, "Llama 4 text; chunked attention, layers without positions, experts"},
     {"mamba", "Mamba", build_mamba, "Mamba 1"},
 };
 

@@ -40,6 +40,7 @@ std::unique_ptr<Model> build_starcoder2(const Config& config, const Scope& scope
 std::unique_ptr<Model> build_stablelm(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_falcon_mamba(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_jamba(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_llama4(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_mamba(const Config& config, const Scope& scope);
 
 }  // namespace madang

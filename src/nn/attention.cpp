@@ -53,10 +53,14 @@ Tensor Attention::operator()(Ctx& c, Tensor x, const Angles* angles, const Step&
     const int64_t rotary = 2 * angles->cos.cols();
     if (shape_.paired) q = unpaired(c, q, rotary), k = unpaired(c, k, rotary);
     q = rope(c, q, angles->cos, angles->sin), k = rope(c, k, angles->cos, angles->sin);
+    if (shape_.bare_norm) q = rms_norm(c, q, {}, shape_.norm_eps), k = rms_norm(c, k, {}, shape_.norm_eps);
   }
+  if (angles && angles->sizes)
+    q = scale_rows(c, q.reshape({T, shape_.heads * dim}), angles->sizes).reshape({T, shape_.heads, dim});
   const float scale = shape_.scale != 0 ? shape_.scale : 1.0f / std::sqrt(static_cast<float>(dim));
-  const AttentionShape op{shape_.heads, shape_.kv_heads, shape_.head_dim, shape_.head_dim,
-                          scale,        shape_.softcap,  shape_.window,   angles ? angles->bias : Tensor(),
+  const AttentionShape op{shape_.heads,    shape_.kv_heads, shape_.head_dim,
+                          shape_.head_dim, scale,           shape_.softcap,
+                          shape_.window,   shape_.chunk,    angles ? angles->bias : Tensor(),
                           sinks_};
   if (!step.segments.empty() && step.segments.front().state) return o_(c, with_state(c, {q, k, v}, op, step, layer));
   std::vector<AttendSegment> segments;
@@ -80,11 +84,12 @@ Tensor Attention::with_state(Ctx& c, const Heads& h, const AttentionShape& op, c
 }
 
 StateSpec Attention::state() const {
-  return {.kind = shape_.window > 0 ? StateKind::rolling : StateKind::paged,
+  const int64_t window = shape_.chunk > 0 ? shape_.chunk : shape_.window;
+  return {.kind = window > 0 ? StateKind::rolling : StateKind::paged,
           .kv_heads = shape_.kv_heads,
           .key_dim = shape_.head_dim,
           .value_dim = shape_.head_dim,
-          .window = shape_.window};
+          .window = window};
 }
 
 }  // namespace madang

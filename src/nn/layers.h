@@ -77,6 +77,7 @@ struct LayerNorm : Norm {
 struct Angles {
   Tensor cos = {}, sin = {};  // [T, rotary / 2]
   Tensor bias = {};           // [heads, positions], by the key's absolute position
+  Tensor sizes = {};          // [T], by which queries grow
 };
 
 /// Rotary positions (Su et al. 2021) with the scalings that configurations name: linear, dynamic (NTK), yarn (Peng
@@ -120,6 +121,7 @@ class Attention {
     int heads = 1, kv_heads = 1, head_dim = 0;
     float scale = 0;     ///< 0: 1 / sqrt(head_dim)
     int64_t window = 0;  ///< 0: sees everything before
+    int64_t chunk = 0;   ///< > 0: sees its own chunk of so many positions only
     float softcap = 0;
     bool qkv_bias = false, out_bias = false;
     bool head_norm = false;  ///< RMSNorm over each head of q and k ("q_norm", "k_norm"), before rotation
@@ -127,8 +129,9 @@ class Attention {
     NormKind norm = NormKind::rms;
     bool norm_each_head = false;  ///< head_norm: every head has weights of its own
     float norm_eps = 0, norm_offset = 0;
-    bool paired = false;  ///< rotation turns neighbours, not halves
-    bool sinks = false;   ///< a learned score beside the keys' ("sinks")
+    bool paired = false;     ///< rotation turns neighbours, not halves
+    bool bare_norm = false;  ///< norms without weights on the heads of q and k, after rotation
+    bool sinks = false;      ///< a learned score beside the keys' ("sinks")
     Fused fused = Fused::none;
     struct Names {
       std::string_view q = "q_proj", k = "k_proj", v = "v_proj", o = "o_proj", qkv = "qkv_proj", q_norm = "q_norm",

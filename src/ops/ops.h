@@ -45,7 +45,7 @@ struct AttendSegment {
 struct AttentionShape {
   int heads = 1, kv_heads = 1, key_dim = 0, value_dim = 0;
   float scale = 1, softcap = 0;
-  int64_t window = 0;
+  int64_t window = 0, chunk = 0;  ///< as in AttendTask
   Tensor bias;   ///< [heads, positions], added to scores by the key's absolute position, or none; has no gradient
   Tensor sinks;  ///< [heads], a score beside the keys' that takes its share and gives nothing, or none; a parameter
 };

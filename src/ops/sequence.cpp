@@ -18,7 +18,7 @@ AttendTask task_of(const AttendSegment& s, const AttentionShape& shape, Tensor q
   task.out = out.f32() + s.offset * task.out_stride + kv_head * group * shape.value_dim;
   task.n = s.length, task.first = s.start;
   task.heads = group, task.key_dim = shape.key_dim, task.value_dim = shape.value_dim;
-  task.scale = shape.scale, task.window = shape.window, task.softcap = shape.softcap;
+  task.scale = shape.scale, task.window = shape.window, task.chunk = shape.chunk, task.softcap = shape.softcap;
   if (shape.bias) task.bias = shape.bias.row(kv_head * group), task.bias_stride = shape.bias.cols();
   task.kv = s.pages;
   task.kv.key_head = kv_head * kv_head_bytes(s.pages.type, shape.key_dim);

@@ -102,6 +102,45 @@ constexpr Rule gguf_phi[] = {
     {"model.layers.{}.mlp.fc2.{}", "blk.{}.ffn_down.{}"},
 };
 
+constexpr Rule gguf_llama4[] = {
+    {"model.layers.{}.feed_forward.gate_proj.weight", "blk.{}.ffn_gate.weight"},
+    {"model.layers.{}.feed_forward.up_proj.weight", "blk.{}.ffn_up.weight"},
+    {"model.layers.{}.feed_forward.down_proj.weight", "blk.{}.ffn_down.weight"},
+    {"model.layers.{}.feed_forward.router.weight", "blk.{}.ffn_gate_inp.weight"},
+    {"model.layers.{}.feed_forward.experts.{}.gate_proj.weight", "blk.{}.ffn_gate_exps.weight", expert},
+    {"model.layers.{}.feed_forward.experts.{}.up_proj.weight", "blk.{}.ffn_up_exps.weight", expert},
+    {"model.layers.{}.feed_forward.experts.{}.down_proj.weight", "blk.{}.ffn_down_exps.weight", expert},
+    {"model.layers.{}.feed_forward.shared_expert.gate_proj.weight", "blk.{}.ffn_gate_shexp.weight"},
+    {"model.layers.{}.feed_forward.shared_expert.up_proj.weight", "blk.{}.ffn_up_shexp.weight"},
+    {"model.layers.{}.feed_forward.shared_expert.down_proj.weight", "blk.{}.ffn_down_shexp.weight"},
+};
+
+constexpr Rule hf_llama4[] = {
+    {"model.layers.{}.feed_forward.experts.{}.gate_proj.weight", "model.layers.{}.feed_forward.experts.gate_up_proj",
+     expert_turned_first},
+    {"model.layers.{}.feed_forward.experts.{}.up_proj.weight", "model.layers.{}.feed_forward.experts.gate_up_proj",
+     expert_turned_second},
+    {"model.layers.{}.feed_forward.experts.{}.down_proj.weight", "model.layers.{}.feed_forward.experts.down_proj",
+     expert_turned},
+    {"lm_head.weight", "language_model.lm_head.weight"},
+    {"model.{...}", "language_model.model.{...}"},
+};
+
+constexpr Rule gguf_jamba[] = {
+    {"model.final_layernorm.{}", "output_norm.{}"},
+    {"model.layers.{}.pre_ff_layernorm.{}", "blk.{}.ffn_norm.{}"},
+    {"model.layers.{}.mamba.in_proj.{}", "blk.{}.ssm_in.{}"},
+    {"model.layers.{}.mamba.conv1d.{}", "blk.{}.ssm_conv1d.{}"},
+    {"model.layers.{}.mamba.x_proj.{}", "blk.{}.ssm_x.{}"},
+    {"model.layers.{}.mamba.dt_proj.{}", "blk.{}.ssm_dt.{}"},
+    {"model.layers.{}.mamba.A_log", "blk.{}.ssm_a", log_negated},
+    {"model.layers.{}.mamba.D", "blk.{}.ssm_d"},
+    {"model.layers.{}.mamba.out_proj.{}", "blk.{}.ssm_out.{}"},
+    {"model.layers.{}.mamba.dt_layernorm.{}", "blk.{}.ssm_dt_norm.{}"},
+    {"model.layers.{}.mamba.b_layernorm.{}", "blk.{}.ssm_b_norm.{}"},
+    {"model.layers.{}.mamba.c_layernorm.{}", "blk.{}.ssm_c_norm.{}"},
+};
+
 constexpr Rule gguf_bloom[] = {
     {"transformer.word_embeddings_layernorm.{}", "token_embd_norm.{}"},
     {"transformer.h.{}.post_attention_layernorm.{}", "blk.{}.ffn_norm.{}"},
@@ -253,6 +292,10 @@ const std::vector<Row>& rows() {
       {Layout::hugging_face, "deepseek_v2", hf_deepseek, {}},
       // V3 and R1 ship one layer more, which guesses the token after the next.
       {Layout::hugging_face, "deepseek_v3", hf_deepseek, {"model.layers.61.{...}"}},
+      {Layout::gguf, "jamba", gguf_jamba, {}},
+      {Layout::gguf, "jamba", gguf_llama4, {}},
+      {Layout::gguf, "llama4_text", gguf_llama4, {}},
+      {Layout::hugging_face, "llama4_text", hf_llama4, {"vision_model.{...}", "multi_modal_projector.{...}"}},
       {Layout::gguf, "bloom", gguf_bloom, {}},
       {Layout::gguf, "bloom", gguf_falcon, {}},
       {Layout::hugging_face, "bloom", hf_bloom, {}},

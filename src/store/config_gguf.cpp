@@ -1,5 +1,7 @@
 // GGUF metadata in the keys of transformers. What the file does not say and llama.cpp knows by architecture is filled
 // in here or, where it equals transformers' own default, in config_defaults.cpp.
+#include <algorithm>
+
 #include "base/error.h"
 #include "store/bounds.h"
 #include "store/config.h"
@@ -64,8 +66,8 @@ struct Name {
   std::string_view gguf, model_type;
 };
 constexpr Name names[] = {{"gemma3", "gemma3_text"}, {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"},
-                          {"gpt-oss", "gpt_oss"},    {"gptneox", "gpt_neox"},   {"phi2", "phi"},
-                          {"command-r", "cohere"}};
+                          {"gpt-oss", "gpt_oss"},    {"llama4", "llama4_text"}, {"gptneox", "gpt_neox"},
+                          {"phi2", "phi"},           {"command-r", "cohere"}};
 
 std::string model_type_of(const Gguf& g) {
   const std::string_view name = g.architecture();
@@ -144,6 +146,36 @@ void set_tokens(const Gguf& g, Json& keys) {
   }
 }
 
+/// How often a thing comes among layers and where first, from the layers that have it.
+void set_period(const std::vector<int64_t>& has, const std::string& name, Json& keys) {
+  std::vector<size_t> at;
+  for (size_t i = 0; i < has.size(); ++i)
+    if (has[i] != 0) at.push_back(i);
+  keys[name + "_offset"] = at.empty() ? has.size() : at[0];
+  keys[name + "_period"] = at.size() > 1 ? at[1] - at[0] : has.size() + 1;
+}
+
+/// Jamba: GGUF says layer by layer what repositories say in periods, and the same word is the size of two things.
+void set_jamba(const Gguf& g, const std::string& prefix, Json& keys) {
+  const std::vector<int64_t> kv_heads = g.integers(prefix + "attention.head_count_kv");
+  std::vector<int64_t> routers;
+  for (size_t i = 0; i < kv_heads.size(); ++i)
+    routers.push_back(g.find(fmt::format("blk.{}.ffn_gate_inp.weight", i)) != nullptr);
+  set_period(kv_heads, "attn_layer", keys), set_period(routers, "expert_layer", keys);
+  keys["num_key_value_heads"] = kv_heads.empty() ? 0 : *std::max_element(kv_heads.begin(), kv_heads.end());
+  const int64_t width = g.integer(prefix + "embedding_length", 0), inner = g.integer(prefix + "ssm.inner_size", 0);
+  keys["intermediate_size"] = g.integer(prefix + "feed_forward_length", 0);
+  keys["mamba_expand"] = width > 0 ? inner / width : 0;
+  keys["mamba_d_state"] = g.integer(prefix + "ssm.state_size", 0);
+  keys["mamba_d_conv"] = g.integer(prefix + "ssm.conv_kernel", 0);
+  keys["mamba_dt_rank"] = g.integer(prefix + "ssm.time_step_rank", 0);
+  keys["mamba_conv_bias"] = keys["mamba_proj_bias"] = false;
+  for (size_t i = 0; i < kv_heads.size(); ++i) {
+    if (g.find(fmt::format("blk.{}.ssm_conv1d.bias", i))) keys["mamba_conv_bias"] = true;
+    if (g.find(fmt::format("blk.{}.ssm_in.bias", i))) keys["mamba_proj_bias"] = true;
+  }
+}
+
 /// DeepSeek: sizes of heads, and how experts are chosen.
 void set_latent(const Gguf& g, const std::string& prefix, Json& keys) {
   const bool absorbed = g.has(prefix + "attention.key_length_mla");  // kv_b split by head, since 2025-04
@@ -177,6 +209,14 @@ void set_forms(const Gguf& g, const std::string& prefix, Json& keys) {
     keys["use_qkv_bias"] = g.find("blk.0.attn_q.bias") != nullptr;
     keys["qk_layernorm"] = g.find("blk.0.attn_q_norm.weight") != nullptr;
   }
+  if (type == "llama4_text") {
+    keys["intermediate_size_mlp"] = keys["intermediate_size"];
+    keys["intermediate_size"] = keys["moe_intermediate_size"];
+    keys["interleave_moe_layer_step"] = g.integer(prefix + "interleave_moe_layer_step", 1);
+    // Maverick, of 128 experts, has no norms on q and k; known by that number.
+    keys["use_qk_norm"] = keys["num_local_experts"] != 128;
+  }
+  if (type == "jamba") set_jamba(g, prefix, keys);
   if (type == "phimoe") keys["lm_head_bias"] = g.find("output.bias") != nullptr;
   if (type.starts_with("deepseek")) set_latent(g, prefix, keys);
   if (type == "cohere" || type == "cohere2") {

@@ -120,6 +120,17 @@ void set_layer_types(Json& keys, const std::string& where) {
     for (const Json& type : types)
       if (!type.is_string()) refuse("layer_types", where, "names", type);
   } else {
+    if (keys.contains("attention_chunk_size")) {  // Llama 4: rotating layers see their chunk
+      const int64_t interval = size_in(keys, "no_rope_layer_interval", 4, 1 << 12, where);
+      const Json given = keys.value("no_rope_layers", Json::array());
+      for (int64_t i = 0; i < layers; ++i) {
+        const auto at = static_cast<size_t>(i);
+        const bool rotates = at < given.size() ? given[at] != Json(0) : (i + 1) % interval != 0;
+        types.push_back(rotates ? "chunked_attention" : "full_attention");
+      }
+      keys["layer_types"] = types;
+      return set_layer_types(keys, where);
+    }
     const bool windowed = keys.contains("sliding_window") && flag_in(keys, "use_sliding_window", true, where);
     if (keys.contains("sliding_window_pattern") && keys.at("sliding_window_pattern").is_string()) {
       const auto letters = keys.at("sliding_window_pattern").get<std::string>();  // EXAONE: LLLG, local and global

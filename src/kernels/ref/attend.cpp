@@ -20,6 +20,7 @@ struct Visible {
 };
 
 Visible visible(const AttendTask& task, int64_t position) {
+  if (task.chunk > 0) return {position - position % task.chunk, position + 1};
   return {task.window > 0 ? std::max<int64_t>(0, position - task.window + 1) : 0, position + 1};
 }
 

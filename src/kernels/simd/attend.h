@@ -187,7 +187,8 @@ void attend(const AttendTask& task) {
                      -std::numeric_limits<float>::infinity(), 0});
     }
   auto first_key = [&](int64_t i) {
-    return task.window > 0 ? std::max<int64_t>(0, task.first + i - task.window + 1) : 0;
+    if (task.chunk > 0) return (task.first + i) / task.chunk * task.chunk;
+    return task.window > 0 ? std::max<int64_t>(0, task.first + i - task.window + 1) : int64_t{0};
   };
   std::vector<AttendRow*> rows;
   const int64_t last = task.first + task.n;
