@@ -75,6 +75,13 @@ TEST_P(StoreTest, ResponsesBelongToTheirClient) {
   EXPECT_FALSE(store_->response("ann", "resp_1"));
 }
 
+TEST_P(StoreTest, HalvesOfCharactersAreNoFault) {
+  StoredResponse half = response("resp_1");
+  half.response["token"] = "\xec\x84";
+  store_->put("ann", half);
+  EXPECT_EQ(store_->response("ann", "resp_1")->response["token"], "\xEF\xBF\xBD");
+}
+
 TEST_P(StoreTest, ThreadsAreWholeOrNothing) {
   store_->put("ann", response("a", "", 1));
   store_->put("ann", response("b", "a", 2));

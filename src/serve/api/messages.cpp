@@ -23,7 +23,8 @@ std::string text_of(const std::vector<Json>& events) {
 }
 
 void check(const TalkEvent& event) {
-  if (event.finish == Finish::failed) throw Problem(say("the model could not go on with its answer")).status(500);
+  if (event.finish == Finish::failed || event.finish == Finish::cancelled)
+    throw Problem(say("the model could not go on with its answer")).status(500);
 }
 
 Task<void> stream_turn(Exchange& x, Talk& talk, MessagesAnswer& answer) {

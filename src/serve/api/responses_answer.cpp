@@ -50,10 +50,11 @@ std::vector<Json> ResponsesAnswer::push(const TalkEvent& e) {
       open({{"id", new_id("rs_")}, {"type", "reasoning"}, {"summary", Json::array()}, {"content", Json::array()}}, out);
     item()["content"][0]["text"].get_ref<std::string&>() += e.delta.reasoning;
     out.push_back(part_event("response.reasoning_text.delta", {{"delta", e.delta.reasoning}}));
+    reasoning_tokens_ = e.usage.answer;
   }
   if (!e.delta.text.empty()) add_text(e, out);
   for (const ToolCallDelta& call : e.delta.calls) add_call(call, out);
-  response_["usage"] = usage_of(e.usage, 0);
+  response_["usage"] = usage_of(e.usage, reasoning_tokens_);
   if (!e.finish) return out;
   if (*e.finish == Finish::failed) {
     const auto more = fail("the model could not go on with its answer");

@@ -41,6 +41,7 @@ class ResponsesAnswer {
   std::string open_;  ///< the type of the open item, or ""
   int call_ = -1;     ///< of an open function_call: which
   int64_t sequence_ = 0;
+  int64_t reasoning_tokens_ = 0;  ///< up to the last piece of reasoning
 };
 
 }  // namespace madang

@@ -25,7 +25,7 @@ void save(Statements& s, const StoredBatch& b) {
   s.run("INSERT INTO batches (" BATCH_COLUMNS
         ") VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET"
         " unfinished = excluded.unfinished, facts = excluded.facts WHERE batches.unfinished = 1",
-        {b.id, b.client, b.created, int64_t{b.unfinished}, b.facts.dump(), Json(b.models).dump()});
+        {b.id, b.client, b.created, int64_t{b.unfinished}, stored_text(b.facts), stored_text(b.models)});
 }
 
 /// The lines of one kind as a file; false if there are none. A few rows at a time: the file may be larger than memory.

@@ -27,6 +27,8 @@ std::string text_at(const Row& row, size_t i) {
   strange();
 }
 
+std::string stored_text(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 Json json_at(const Row& row, size_t i) { return parse_json(text_at(row, i), "store"); }
 
 bool plausible_id(const std::string& id) {
@@ -53,7 +55,7 @@ void SqlStore::put(const std::string& client, const StoredResponse& r) {
   write(
       "INSERT INTO responses (id, client, created, previous, response, input) VALUES ($1, $2, $3, $4, $5, $6)"
       " ON CONFLICT (id) DO UPDATE SET response = excluded.response WHERE responses.client = excluded.client",
-      {r.id, client, r.created, r.previous, r.response.dump(), r.input.dump()});
+      {r.id, client, r.created, r.previous, stored_text(r.response), stored_text(r.input)});
 }
 
 std::optional<StoredResponse> SqlStore::response(const std::string& client, const std::string& id) {

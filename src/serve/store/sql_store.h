@@ -50,6 +50,8 @@ class SqlStore final : public Store {
 int64_t number_at(const Row& row, size_t i);
 std::string text_at(const Row& row, size_t i);
 Json json_at(const Row& row, size_t i);
+/// JSON text that a database takes: of a token cut within a character, what is no UTF-8 becomes U+FFFD.
+std::string stored_text(const Json& value);
 
 /// An id as clients may send it. Anything else is in no table, and is not shown to a database.
 bool plausible_id(const std::string& id);
