@@ -1,8 +1,11 @@
 #include "chat/conversation.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
+#include "chat/family.h"
+#include "chat/messages.h"
 
 namespace madang {
 namespace {
@@ -26,10 +29,63 @@ Json folded(const Json& messages) {
   return out;
 }
 
+bool knows_tools(std::string_view template_text) { return families::contains(template_text, "tools"); }
+bool knows_calls(std::string_view template_text) { return families::contains(template_text, "tool_calls"); }
+
+// What a model without a notion of tools is told of them.
+std::string described(const Json& tools) {
+  std::string text =
+      "You can call these functions. To call one, answer with nothing but a JSON object "
+      "{\"name\": function name, \"arguments\": {...}}.\n";
+  for (const Json& tool : tools) text += tool["function"].dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return text;
+}
+
+// Calls as the text that the plain family writes, and their results as what the user says.
+Json without_calls(const Json& messages) {
+  Json out = Json::array();
+  for (const Json& m : messages) {
+    Json copy = m;
+    if (m.contains("tool_calls")) {
+      std::string text = m["content"].is_string() ? m["content"].get<std::string>() : "";
+      for (const Json& call : m["tool_calls"]) text += (text.empty() ? "" : "\n") + call["function"].dump();
+      copy["content"] = text;
+      copy.erase("tool_calls");
+    } else if (m["role"] == "tool") {
+      copy = {{"role", "user"},
+              {"content", "Result of " + m.value("name", "the function") + ": " + m["content"].get<std::string>()}};
+    }
+    out.push_back(std::move(copy));
+  }
+  return out;
+}
+
+// The other ways in which templates take a message that calls.
+Json with_arguments_as_text(Json messages) {
+  for (Json& m : messages)
+    if (m.contains("tool_calls"))
+      for (Json& call : m["tool_calls"]) call["function"]["arguments"] = call["function"]["arguments"].dump();
+  return messages;
+}
+
+Json with_empty_content(Json messages) {
+  for (Json& m : messages)
+    if (m["content"].is_null()) m["content"] = "";
+  return messages;
+}
+
+Json with_system(Json messages, const std::string& text) {
+  if (!messages.empty() && is_system(messages[0]))
+    messages[0]["content"] = messages[0]["content"].get<std::string>() + "\n\n" + text;
+  else
+    messages.insert(messages.begin(), Json{{"role", "system"}, {"content", text}});
+  return messages;
+}
+
 }  // namespace
 
 Conversation::Conversation(const Checkpoint& checkpoint, bool plain)
-    : checkpoint_(checkpoint), plain_(plain || !checkpoint.chat_template()) {
+    : checkpoint_(checkpoint), plain_(plain || !checkpoint.chat_template()), family_(family_of(checkpoint)) {
   if (!checkpoint.tokenizer())
     throw Error(Kind::missing, say("this model has no tokenizer: it takes token ids")).at(checkpoint.path());
 }
@@ -62,23 +118,40 @@ void Conversation::reset() {
   set_system(std::move(kept));
 }
 
-void Conversation::replace(Json messages, const std::string& where) {
-  if (!messages.is_array()) throw Error(Kind::format, say("a conversation is an array of messages")).at(where);
-  for (size_t i = 0; i < messages.size(); ++i) {
-    const Json& m = messages[i];
-    const bool fits = m.is_object() && m.contains("role") && m["role"].is_string() && m.contains("content") &&
-                      m["content"].is_string();
-    if (!fits)
-      throw Error(Kind::format, say("a message has a role and a content, both texts"))
-          .at(fmt::format("{}: [{}]", where, i));
+void Conversation::replace(Json messages, const std::string& where) { messages_ = checked_messages(messages, where); }
+
+void Conversation::set_tools(Json tools, const Json& choice) {
+  tools_ = checked_tools(tools);
+  call_forced_ = false;
+  forced_function_.clear();
+  auto known = [&](const std::string& name) {
+    return std::ranges::any_of(tools_, [&](const Json& t) { return t["function"]["name"] == name; });
+  };
+  if (choice.is_null() || choice == "auto") return;
+  if (choice == "none") {
+    tools_ = Json::array();
+  } else if (choice == "required" && !tools_.empty()) {
+    call_forced_ = true;
+    if (tools_.size() == 1) forced_function_ = tools_[0]["function"]["name"].get<std::string>();
+  } else if (choice.is_object() && choice.contains("function") && choice["function"].is_object() &&
+             known(choice["function"].value("name", ""))) {
+    call_forced_ = true;
+    forced_function_ = choice["function"]["name"].get<std::string>();
+  } else {
+    throw Error(Kind::format, say("tool_choice names no tool of the request"))
+        .at("tool_choice")
+        .expected("none, auto, required, {\"type\": \"function\", \"function\": {\"name\": ...}}")
+        .found(choice.dump());
   }
-  messages_ = std::move(messages);
 }
 
 // What transformers passes to every template: tools and documents as none, the special tokens by name.
 std::string Conversation::render(const Json& messages, const RenderOptions& options) const {
   Json variables = {
-      {"messages", messages}, {"tools", nullptr}, {"documents", nullptr}, {"add_generation_prompt", true}};
+      {"messages", messages},
+      {"tools", tools_.empty() || !knows_tools(checkpoint_.chat_template_text()) ? Json(nullptr) : tools_},
+      {"documents", nullptr},
+      {"add_generation_prompt", true}};
   if (!checkpoint_.bos_token().empty()) variables["bos_token"] = checkpoint_.bos_token();
   if (!checkpoint_.eos_token().empty()) variables["eos_token"] = checkpoint_.eos_token();
   for (const auto& [name, value] : variables_.items()) variables[name] = value;
@@ -89,7 +162,7 @@ std::string Conversation::plain_text() const {
   std::string text;
   for (const Json& m : messages_) {
     if (!text.empty() && text.back() != '\n') text += '\n';
-    text += m["content"].get_ref<const std::string&>();
+    if (m["content"].is_string()) text += m["content"].get_ref<const std::string&>();
   }
   return text;
 }
@@ -104,19 +177,39 @@ std::vector<int32_t> Conversation::encode(const std::string& text) const {
   return ids;
 }
 
-Prompt Conversation::prompt(const RenderOptions& options) const {
-  Prompt p;
-  if (plain_) {
-    p.text = plain_text();
-  } else {
+// The template's own way first; then, for conversations with calls, what other templates take; then without a system
+// role. The first refusal is the one that is told.
+std::string Conversation::template_text(const RenderOptions& options) const {
+  const std::string& source = checkpoint_.chat_template_text();
+  Json messages = knows_calls(source) ? messages_ : without_calls(messages_);
+  if (!tools_.empty() && !knows_tools(source)) messages = with_system(std::move(messages), described(tools_));
+  std::vector<Json> ways = {messages};
+  const bool calls = std::ranges::any_of(messages, [](const Json& m) { return m.contains("tool_calls"); });
+  if (calls) {
+    ways.push_back(with_empty_content(messages));
+    ways.push_back(with_arguments_as_text(messages));
+    ways.push_back(with_empty_content(with_arguments_as_text(messages)));
+  }
+  if (std::ranges::any_of(messages, is_system))
+    for (size_t i = 0, n = ways.size(); i < n; ++i) ways.push_back(folded(ways[i]));
+  std::optional<Error> first;
+  for (const Json& way : ways) {
     try {
-      p.text = render(messages_, options);
+      return render(way, options);
     } catch (const Error& fault) {
-      if (fault.kind() != Kind::refused || system().empty()) throw;
-      p.text = render(folded(messages_), options);
+      const bool other_way = fault.kind() == Kind::refused || (calls && fault.kind() == Kind::mismatch);
+      if (!other_way) throw;
+      if (!first) first = fault;
     }
   }
-  p.ids = encode(p.text);
+  throw *first;
+}
+
+Prompt Conversation::prompt(const RenderOptions& options) const {
+  Prompt p;
+  p.text = plain_ ? plain_text() : template_text(options);
+  if (call_forced_) p.begun = forced_opening(family_, forced_function_, p.text);
+  p.ids = encode(p.text + p.begun);
   // Models that cannot forget go on only from a length that was kept: the one where the newest message begins, which
   // the next prompt will share.
   const auto newest =

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "engine/checkpoint.h"
-#include "text/tokenizer.h"
+#include "text/text_stream.h"
 
 namespace madang {
 
-struct ChatFamily;  // chat/family.h: what a family's file fills in
+struct ChatFamily;  // chat/family.h
 
 /// In the order in which they are tried; the last one fits all.
 std::span<const ChatFamily* const> chat_families();
@@ -27,9 +27,5 @@ std::string_view name_of(const ChatFamily& family);  ///< "hermes", "llama", "mi
 /// What an answer must begin with so that it is a call of `function` ("": of any), in the family's own form: to be put
 /// behind the generation prompt. Closes a reasoning that the end of `prompt_text` has opened.
 std::string forced_opening(const ChatFamily& family, std::string_view function, std::string_view prompt_text);
-
-/// By id: special tokens that are no marker of calls, reasoning or channels, and therefore are not to be shown in an
-/// answer (Request::silent). Made once per model.
-std::shared_ptr<const std::vector<bool>> silent_tokens(const ChatFamily& family, const Tokenizer& tokenizer);
 
 }  // namespace madang

@@ -22,6 +22,7 @@ class ReasoningSplitter {
   /// The answer is over: what was held back.
   AnswerParts finish();
   bool inside() const { return state_ == State::reasoning; }
+  std::string_view close() const { return close_; }  ///< what ends it, while inside
 
  private:
   enum class State { beginning, reasoning, gap, text };

@@ -1,0 +1,69 @@
+// What a family's file fills in, and the pieces that families share: where a call begins, where it ends, what it says.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "text/tokenizer.h"
+
+namespace madang {
+
+struct ParsedCall {
+  std::string name, arguments;  ///< arguments: JSON text
+};
+
+constexpr size_t not_yet = 0, no_call = std::string_view::npos;
+
+struct ChatFamily {
+  std::string_view name;
+  /// Whether a model is of this family, by its template and its tokens (null: none known).
+  bool (*fits)(std::string_view template_text, const Tokenizer* tokenizer);
+  /// Texts with which a call begins.
+  std::vector<std::string_view> openings;
+  /// Those count only as the first thing of an answer, and only for functions that the request named: they are also how
+  /// ordinary answers may begin.
+  bool bare = false;
+  /// How many bytes from the opening on make a whole call (or list of calls): not_yet while more must come, no_call if
+  /// it cannot become one. More text never changes an answer once given.
+  size_t (*length)(std::string_view body) = nullptr;
+  /// The calls of such a body; none if it is text after all. `cut`: the answer ended inside it; what is there of
+  /// the arguments is taken.
+  std::vector<ParsedCall> (*calls)(std::string_view body, bool cut) = nullptr;
+  /// What an answer begins with so that it calls `function` ("": any).
+  std::string (*forced)(std::string_view function) = nullptr;
+  /// Calls carry ids of nine letters and digits (Mistral); else "call_" and 24.
+  bool short_ids = false;
+  /// Messages in channels (harmony): openings and the rest above are not used.
+  bool channels = false;
+};
+
+namespace families {
+
+// In the order in which they are tried.
+extern const ChatFamily harmony, mistral, deepseek, command_r7b, command_r, phi4_mini, hyperclova, functionary, kanana,
+    hermes, llama, gemma, plain;
+
+/// The end of the JSON value that begins at `from` (blanks skipped): one past its last byte; not_yet; no_call if there
+/// is no object or array.
+size_t json_end(std::string_view text, size_t from);
+/// One past `close`, wherever it comes; not_yet.
+size_t end_of(std::string_view text, std::string_view close);
+
+/// Calls in JSON: an object or an array of them, with "name" ("tool_name", "function") and "arguments" ("parameters").
+std::vector<ParsedCall> json_calls(std::string_view text, bool cut);
+/// Calls as Python writes them: [f(a=1, b="x"), g()].
+std::vector<ParsedCall> python_calls(std::string_view text, bool cut);
+/// A name and the JSON text behind it, which may be cut off.
+std::vector<ParsedCall> named_call(std::string_view name, std::string_view arguments, bool cut);
+
+/// {"name": "f", "arguments": with other words for both.
+std::string json_opening(std::string_view before, std::string_view function, std::string_view name = "name",
+                         std::string_view arguments = "arguments");
+
+std::string_view trimmed(std::string_view text);
+bool contains(std::string_view text, std::string_view part);
+
+}  // namespace families
+}  // namespace madang
