@@ -63,6 +63,134 @@ TEST(Scheduler, TheLastToArriveWaitsWhenMemoryIsShort) {
   EXPECT_THROW(s.add(4, 1, 21), Error);
 }
 
+// Runs prompts only, each of which ends (and is gone) when it is computed: tokens by flow, in a step.
+std::map<int64_t, int64_t> prompt_step(Scheduler& s, const std::map<Scheduler::Id, int64_t>& flow_of) {
+  std::map<int64_t, int64_t> tokens;
+  for (const Scheduler::Piece& p : s.plan().pieces) {
+    tokens[flow_of.at(p.id)] += p.count;
+    if (p.last) s.remove(p.id);
+  }
+  return tokens;
+}
+
+TEST(Scheduler, FlowsShareByWeightAndNobodyStarves) {
+  Random random(test::seed());
+  for (int trial = 0; trial < 20; ++trial) {
+    Scheduler s = make({.chunk = random.between(8, 64), .step_tokens = 128, .running = random.between(4, 50)});
+    const int64_t flows = random.between(2, 5);
+    std::map<int64_t, int64_t> weights, served, waiting;
+    std::map<Scheduler::Id, int64_t> flow_of;
+    for (int64_t flow = 1; flow <= flows; ++flow) weights[flow] = random.between(1, 4);
+    Scheduler::Id next = 1;
+    const int64_t most = 100;
+    for (int step = 0; step < 600; ++step) {
+      for (int64_t flow = 1; flow <= flows; ++flow)  // flow 1 asks far more than its share
+        for (int64_t now = flow == 1 ? 50 : 20; now > 0 && waiting[flow] < (flow == 1 ? 60 : 20); --now) {
+          flow_of[next] = flow, ++waiting[flow];
+          s.add(next++, random.between(2, most), 1000, {.flow = flow, .weight = weights[flow]});
+        }
+      for (auto [flow, tokens] : prompt_step(s, flow_of)) served[flow] += tokens;
+      for (auto& [flow, count] : waiting) count = 0;
+      std::erase_if(flow_of, [&](const auto& entry) { return !s.contains(entry.first); });
+      for (auto [id, flow] : flow_of) ++waiting[flow];
+    }
+    // All have always had something waiting: shares are as weights, to within a prompt of each and the steps.
+    for (int64_t flow = 2; flow <= flows; ++flow) {
+      const double a = static_cast<double>(served[1]) / static_cast<double>(weights[1]);
+      const double b = static_cast<double>(served[flow]) / static_cast<double>(weights[flow]);
+      EXPECT_NEAR(a / b, 1, 0.1) << "trial " << trial << ", flow " << flow;
+    }
+  }
+}
+
+TEST(Scheduler, BeingAwayEarnsNothing) {
+  Scheduler s = make({.chunk = 10, .step_tokens = 20});
+  std::map<Scheduler::Id, int64_t> flow_of{{1, 1}, {2, 2}};
+  s.add(1, 10000, 20000, {.flow = 1});
+  for (int step = 0; step < 100; ++step) prompt_step(s, flow_of);
+  s.add(2, 1000, 2000, {.flow = 2});  // comes late, and is not owed a thousand tokens
+  std::map<int64_t, int64_t> served;
+  for (int step = 0; step < 50; ++step)
+    for (auto [flow, tokens] : prompt_step(s, flow_of)) served[flow] += tokens;
+  EXPECT_NEAR(static_cast<double>(served[1]), static_cast<double>(served[2]), 10);
+}
+
+TEST(Scheduler, PriorityGoesBeforeWork) {
+  Scheduler s = make({.chunk = 10, .step_tokens = 20});
+  std::map<Scheduler::Id, int64_t> flow_of{{1, 1}, {2, 2}};
+  s.add(1, 100, 200, {.flow = 1});
+  s.add(2, 95, 200, {.flow = 2, .priority = 1});
+  std::map<int64_t, int64_t> served;
+  for (int step = 0; step < 10; ++step)
+    for (auto [flow, tokens] : prompt_step(s, flow_of)) served[flow] += tokens;
+  EXPECT_EQ(served[2], 95);
+  EXPECT_EQ(served[1], 5);
+}
+
+TEST(Scheduler, PromptsOfASizeAreFinishedOneAfterTheOther) {
+  Scheduler s = make({.chunk = 10, .step_tokens = 20});
+  std::map<Scheduler::Id, int64_t> done;
+  for (Scheduler::Id id = 1; id <= 4; ++id) s.add(id, 20, 100);
+  for (int64_t step = 1; step <= 8; ++step)
+    for (const Scheduler::Piece& p : s.plan().pieces)
+      if (p.last) done[p.id] = step;
+  EXPECT_EQ(done, (std::map<Scheduler::Id, int64_t>{{1, 2}, {2, 4}, {3, 6}, {4, 8}}));
+}
+
+TEST(Scheduler, ALongPromptIsPassedByNoMoreThanItsLength) {
+  Scheduler s = make({.chunk = 10, .step_tokens = 20, .running = 100});
+  s.add(1, 500, 1000);
+  int64_t others = 0;
+  for (Scheduler::Id id = 2;; ++id) {
+    s.add(id, 10, 100);  // a short one each step, for ever
+    bool ended = false;
+    for (const Scheduler::Piece& p : s.plan().pieces) {
+      if (p.id == 1)
+        ended = p.last;
+      else
+        others += p.count;
+      if (p.last && p.id != 1) s.remove(p.id);
+    }
+    if (ended) break;
+    ASSERT_LT(id, 1000);
+  }
+  EXPECT_LE(others, 500 + 10);
+}
+
+TEST(Scheduler, WhoSharesABeginningWaitsForItAndLendsItsPlace) {
+  int64_t ready = 0;
+  Scheduler s(
+      {.chunk = 10, .step_tokens = 20}, [](int64_t tokens) { return tokens; },
+      [&](Scheduler::Id id) {
+        if (id == 1 || id == 2) return Scheduler::Start{};
+        return ready > 0 ? Scheduler::Start{.computed = ready}
+                         : Scheduler::Start{.behind = 1, .until = id == 3 ? 30 : 90};
+      });
+  s.add(1, 100, 200, {.flow = 1});
+  EXPECT_EQ(s.plan().pieces.at(0).id, 1);          // 10 computed
+  s.add(2, 100, 200, {.flow = 2, .priority = 1});  // more urgent than 1
+  s.add(3, 40, 200, {.flow = 3, .priority = 2});   // more urgent than both, behind 1
+  for (int64_t begin : {10, 20}) {
+    const auto pieces = s.plan().pieces;
+    ASSERT_EQ(pieces.size(), 1u);
+    EXPECT_EQ(pieces[0].id, 1);
+    EXPECT_EQ(pieces[0].begin, begin);
+  }
+  ready = 30;
+  const auto pieces = s.plan().pieces;
+  EXPECT_EQ(pieces.at(0).id, 3);
+  EXPECT_EQ(pieces.at(0).begin, 30);
+  // And when the one it waits for goes away, it goes its own way.
+  ready = 0;
+  s.add(4, 40, 200, {.flow = 3, .priority = 3});
+  s.plan();
+  EXPECT_FALSE(s.running(4));
+  ready = 0;
+  s.remove(1);
+  s.plan();
+  EXPECT_TRUE(s.running(4));
+}
+
 TEST(Scheduler, EverySequenceComesToItsEndWithinTheBounds) {
   Random random(test::seed());
   for (int trial = 0; trial < 200; ++trial) {
