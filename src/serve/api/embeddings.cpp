@@ -10,7 +10,6 @@
 
 #include "serve/api/routes.h"
 #include "serve/fields.h"
-#include "serve/limits.h"
 #include "text/base64.h"
 
 namespace madang {
@@ -154,7 +153,7 @@ Task<void> embeddings(Services& services, Exchange& x) {
   x.note("model", model->name);
   x.note("input_tokens", std::to_string(tokens));
   std::vector<std::vector<float>> vectors = co_await model->engine->embed(std::move(prompts), client);
-  services.limits.spend_tokens(client.name, tokens);
+  account(services, client, model->name, tokens, 0, 0);
   for (std::vector<float>& vector : vectors) finish(vector, request);
   co_await x.reply(200, "application/json", answer(model->name, vectors, tokens, request.base64));
 }
