@@ -30,6 +30,30 @@ std::vector<std::string> names_of(const Json& tools) {
   return names;
 }
 
+// Where a JSON object ends, byte after byte.
+struct JsonScan {
+  int depth = 0;
+  bool quoted = false, escaped = false;
+
+  // How many bytes of `text` belong to it; `over` if it ends there.
+  size_t run(std::string_view text, bool& over) {
+    for (size_t i = 0; i < text.size(); ++i) {
+      const char c = text[i];
+      if (escaped)
+        escaped = false;
+      else if (quoted && c == '\\')
+        escaped = true;
+      else if (c == '"')
+        quoted = !quoted;
+      else if (!quoted && (c == '{' || c == '['))
+        ++depth;
+      else if (!quoted && (c == '}' || c == ']') && --depth == 0)
+        return over = true, i + 1;
+    }
+    return text.size();
+  }
+};
+
 }  // namespace
 
 // Two machines, both fed with what is new and keeping back what they cannot decide yet: one finds calls in a text, the
@@ -43,8 +67,13 @@ struct AnswerReader::State {
   int calls = 0;
   std::string held;
 
-  // Text with calls in it.
-  bool in_body = false;        // held begins with an opening
+  // Text with calls in it: words, then a body that begins with an opening; once its head is known, the arguments as
+  // they come, and the tail.
+  enum class Place { words, body, arguments, tail };
+  Place place = Place::words;
+  bool listed = false;         // the body is a further call of a list
+  size_t next_look = 0;        // a long body is looked at again when it has grown so far
+  JsonScan scan;               // of the arguments
   bool said_anything = false;  // text that is not blank has come
   bool gap = false;            // a call has come, and nothing but separators since
 
@@ -52,6 +81,7 @@ struct AnswerReader::State {
   enum class Flow { header, text, reasoning, call, nothing };
   Flow flow = Flow::text;
   bool call_open = false;  // the next piece of arguments belongs to the call begun last
+  bool muted = false;      // the call begun last is one too many
 
   State(const ChatFamily& f, std::string_view prompt, const Json& tools, ReaderOptions o)
       : family(f), options(std::move(o)), functions(names_of(tools)), splitter(f.channels ? "" : prompt) {
@@ -62,7 +92,7 @@ struct AnswerReader::State {
       out = {};
     } else if (&f == &families::functionary && prompt.ends_with(">>>")) {
       held = ">>>";  // the template has opened the first call, or "all"
-      in_body = true;
+      place = Place::body;
     }
     push(options.begun);
   }
@@ -78,11 +108,13 @@ struct AnswerReader::State {
   }
 
   void begin_call(std::string name) {
+    muted = !options.parallel_tool_calls && calls > 0;
+    if (muted) return;
     out.calls.push_back({calls, id_of(calls), std::move(name), ""});
     ++calls;
   }
   void add_arguments(std::string_view piece) {
-    if (piece.empty()) return;
+    if (piece.empty() || muted) return;
     if (out.calls.empty()) out.calls.push_back({calls - 1, "", "", ""});
     out.calls.back().arguments += piece;
   }
@@ -103,13 +135,18 @@ struct AnswerReader::State {
     const AnswerParts parts = splitter.finish();
     out.reasoning += parts.reasoning;
     text(parts.text);
-    if (in_body && functions.empty()) held.erase(0, 3), in_body = false;
-    if (in_body) {
-      const std::string body = std::exchange(held, "");
-      in_body = false;
-      if (!take_calls(family.calls(body, true), body)) say(body);
+    if (place == Place::body && functions.empty()) held.erase(0, 3), place = Place::words;
+    next_look = 0;
+    while (step()) {
     }
-    say(std::exchange(held, ""));
+    if (place == Place::body) {
+      const std::string body = std::exchange(held, "");
+      const auto found = listed ? families::json_calls(body, true) : family.calls(body, true);
+      if (!take_calls(found, body)) say(body);
+    } else if (place == Place::words) {
+      say(held);
+    }
+    held.clear();
   }
 
   // ---- calls in a text
@@ -127,14 +164,17 @@ struct AnswerReader::State {
   }
 
   // Calls of functions that nobody offered are text where a call looks like an ordinary answer.
+  bool offered(std::string_view name, std::string_view body) const {
+    constexpr std::string_view ordinary = "{[`";
+    return ordinary.find(body[0]) == ordinary.npos || std::ranges::find(functions, name) != functions.end();
+  }
+
   bool take_calls(const std::vector<ParsedCall>& found, std::string_view body) {
     if (found.empty()) return false;
-    if (body.starts_with('{') || body.starts_with('['))
-      for (const ParsedCall& call : found)
-        if (std::ranges::find(functions, call.name) == functions.end()) return false;
+    for (const ParsedCall& call : found)
+      if (!offered(call.name, body)) return false;
     gap = true;
     for (const ParsedCall& call : found) {
-      if (done()) break;
       begin_call(call.name);
       add_arguments(call.arguments);
     }
@@ -144,17 +184,32 @@ struct AnswerReader::State {
   void text(std::string_view piece) {
     held += piece;
     if (functions.empty()) return text_alone();
-    while (in_body ? body() : words()) {
+    while (step()) {
     }
+  }
+
+  // True if there may be more to do with what is held.
+  bool step() {
+    switch (place) {
+      case Place::words:
+        return words();
+      case Place::body:
+        return body();
+      case Place::arguments:
+        return arguments();
+      case Place::tail:
+        return tail();
+    }
+    return false;
   }
 
   // No tools: everything is text, but for the name of the channel "all" that some templates leave to the model.
   void text_alone() {
     constexpr std::string_view all = ">>>all\n";
-    if (in_body) {
+    if (place == Place::body) {
       if (held.size() < all.size() && all.starts_with(held)) return;
       held.erase(0, held.starts_with(all) ? all.size() : 3);
-      in_body = false;
+      place = Place::words;
     }
     out.text += std::exchange(held, "");
   }
@@ -175,7 +230,8 @@ struct AnswerReader::State {
       const std::string_view before = std::string_view(held).substr(0, at);
       say(before.substr(0, before.find_last_not_of(blanks) + 1));
       held.erase(0, at);
-      return in_body = true;
+      place = Place::body, listed = false, next_look = 0;
+      return true;
     }
     size_t kept = 0;
     for (std::string_view opening : family.openings) kept = std::max(kept, started(held, opening));
@@ -189,11 +245,33 @@ struct AnswerReader::State {
     return false;
   }
 
-  // True if held holds no unfinished body any more.
+  // A long body is not searched through again for every byte.
+  bool wait() {
+    constexpr size_t long_body = 1024;
+    next_look = held.size() + (held.size() < long_body ? 0 : held.size() / 8);
+    return false;
+  }
+
   bool body() {
-    const size_t n = family.length(held);
-    if (n == not_yet) return false;
-    in_body = false;
+    if (held.size() < next_look) return false;
+    if (family.head) {
+      CallHead head = family.head(held);
+      if (head.is == CallHead::Is::unknown) return wait();
+      if (head.is == CallHead::Is::found && offered(head.name, held)) {
+        begin_call(std::move(head.name));
+        call_open = !muted;
+        held.erase(0, head.arguments);
+        place = Place::arguments, scan = {};
+        return true;
+      }
+    }
+    return whole_body();
+  }
+
+  bool whole_body() {
+    const size_t n = listed ? families::json_end(held, 0) : family.length(held);
+    if (n == not_yet) return wait();
+    place = Place::words;
     if (n == no_call) {
       if (&family == &families::functionary) {  // >>>all and its line end
         held.erase(0, held.find('\n') + 1);
@@ -207,7 +285,27 @@ struct AnswerReader::State {
     }
     const std::string whole = held.substr(0, n);
     held.erase(0, n);
-    if (!take_calls(family.calls(whole, false), whole)) say(whole);
+    if (!take_calls(listed ? families::json_calls(whole, false) : family.calls(whole, false), whole)) say(whole);
+    return true;
+  }
+
+  bool arguments() {
+    bool over = false;
+    const size_t n = scan.run(held, over);
+    add_arguments(std::string_view(held).substr(0, n));
+    held.erase(0, n);
+    if (!over) return false;
+    call_open = false, gap = true;
+    place = Place::tail;
+    return true;
+  }
+
+  bool tail() {
+    const CallTail found = family.tail(held);
+    if (found.is == CallTail::Is::unknown) return false;
+    held.erase(0, found.size);
+    listed = found.is == CallTail::Is::next;
+    place = listed ? Place::body : Place::words, next_look = 0;
     return true;
   }
 

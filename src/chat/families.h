@@ -28,4 +28,8 @@ std::string_view name_of(const ChatFamily& family);  ///< "hermes", "llama", "mi
 /// behind the generation prompt. Closes a reasoning that the end of `prompt_text` has opened.
 std::string forced_opening(const ChatFamily& family, std::string_view function, std::string_view prompt_text);
 
+/// Special tokens that mark neither calls nor reasoning nor channels, and therefore are not shown in an answer
+/// (Request::silent). By id.
+SilentTokens silent_tokens(const ChatFamily& family, const Tokenizer& tokenizer);
+
 }  // namespace madang

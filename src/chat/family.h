@@ -16,6 +16,19 @@ struct ParsedCall {
 
 constexpr size_t not_yet = 0, no_call = std::string_view::npos;
 
+/// The beginning of a call whose arguments are JSON text: once it is found, they can be passed on as they come.
+struct CallHead {
+  enum class Is { unknown, none, found } is = Is::unknown;  ///< none: the call is read as a whole, if it is one
+  std::string name = {};
+  size_t arguments = 0;  ///< where their opening brace stands
+};
+
+/// What follows the arguments' closing brace, as far as it belongs to the call.
+struct CallTail {
+  enum class Is { unknown, over, next } is = Is::unknown;  ///< next: behind it another call of the same list begins
+  size_t size = 0;
+};
+
 struct ChatFamily {
   std::string_view name;
   /// Whether a model is of this family, by its template and its tokens (null: none known).
@@ -31,8 +44,15 @@ struct ChatFamily {
   /// The calls of such a body; none if it is text after all. `cut`: the answer ended inside it; what is there of
   /// the arguments is taken.
   std::vector<ParsedCall> (*calls)(std::string_view body, bool cut) = nullptr;
-  /// What an answer begins with so that it calls `function` ("": any).
+  /// The same for arguments that are passed on as they come; null: read whole only. A body is what begins with an
+  /// opening, or with what a tail has called the next. More text never changes an answer other than unknown.
+  CallHead (*head)(std::string_view body) = nullptr;
+  CallTail (*tail)(std::string_view rest) = nullptr;
+  /// What an answer begins with so that it calls `function` ("": any); behind it and the arguments comes `ending`.
   std::string (*forced)(std::string_view function) = nullptr;
+  std::string_view ending = "}";
+  /// Other special tokens that mean something to the reader: they are shown to it.
+  std::vector<std::string_view> markers = {};
   /// Calls carry ids of nine letters and digits (Mistral); else "call_" and 24.
   bool short_ids = false;
   /// Messages in channels (harmony): openings and the rest above are not used.
@@ -42,14 +62,25 @@ struct ChatFamily {
 namespace families {
 
 // In the order in which they are tried.
-extern const ChatFamily harmony, mistral, deepseek, command_r7b, command_r, phi4_mini, hyperclova, functionary, kanana,
-    hermes, llama, gemma, plain;
+extern const ChatFamily harmony, mistral, mistral_args, deepseek, deepseek_31, command_r7b, command_r, phi4_mini,
+    hyperclova, functionary, kanana, hermes, llama, gemma, plain;
 
 /// The end of the JSON value that begins at `from` (blanks skipped): one past its last byte; not_yet; no_call if there
 /// is no object or array.
 size_t json_end(std::string_view text, size_t from);
 /// One past `close`, wherever it comes; not_yet.
 size_t end_of(std::string_view text, std::string_view close);
+
+/// The head of a JSON call from `from` on, which may stand in a list.
+CallHead json_head(std::string_view text, size_t from);
+/// A name up to one of `ends`, then the arguments.
+CallHead named_head(std::string_view text, size_t from, std::initializer_list<std::string_view> ends);
+/// Other fields, the brace, a comma before the next call or the list's bracket, and one of `closings` if it is there.
+CallTail json_tail(std::string_view rest, std::initializer_list<std::string_view> closings);
+/// Only one of `closings`, if it is there.
+CallTail closing_tail(std::string_view rest, std::initializer_list<std::string_view> closings);
+/// Bytes of `opening` at the beginning of `body`: all or none.
+size_t skipped(std::string_view body, std::string_view opening);
 
 /// Calls in JSON: an object or an array of them, with "name" ("tool_name", "function") and "arguments" ("parameters").
 std::vector<ParsedCall> json_calls(std::string_view text, bool cut);

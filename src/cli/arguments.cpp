@@ -94,6 +94,15 @@ void Arguments::check_operands(std::string_view wanted) const {
   if (operands_.size() > most) throw Error(Kind::usage, say("one word too many: {}", operands_[most]));
 }
 
+Arguments Arguments::with_defaults(std::span<const std::string> words) const {
+  const Arguments more(words, flags_, "...");
+  Arguments all = *this;
+  for (const auto& row : more.given_)
+    if (!has(row.first->name)) all.given_.push_back(row);
+  if (operands_.empty()) all.operands_ = more.operands_;
+  return all;
+}
+
 bool Arguments::has(std::string_view flag) const {
   return std::ranges::any_of(given_, [&](auto& g) { return g.first->name == flag; });
 }

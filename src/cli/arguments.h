@@ -39,6 +39,8 @@ class Arguments {
   std::optional<std::string> choice(std::string_view flag) const;
 
   const std::vector<std::string>& operands() const { return operands_; }
+  /// These, and of `words` (a configuration file's) the flags and operands of which these say nothing.
+  Arguments with_defaults(std::span<const std::string> words) const;
 
  private:
   void take_flag(std::span<const std::string> words, size_t& at);

@@ -6,6 +6,7 @@ namespace madang {
 
 Command chat_command();
 Command run_command();
+Command serve_command();
 Command inspect_command();
 Command tokenize_command();
 Command template_command();

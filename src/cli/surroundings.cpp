@@ -28,6 +28,7 @@ Surroundings read_surroundings() {
   s.isa = variable("MADANG_ISA");
   s.models_folder = variable("MADANG_MODELS");
   s.cache_home = variable("XDG_CACHE_HOME");
+  s.data_home = variable("XDG_DATA_HOME");
   s.home = variable("HOME");
   s.hub = variable("HF_ENDPOINT");
   s.hub_token = variable("HF_TOKEN");

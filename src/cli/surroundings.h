@@ -14,6 +14,7 @@ struct Surroundings {
   std::string isa;             ///< MADANG_ISA: the instruction set to use
   std::string models_folder;   ///< MADANG_MODELS
   std::string cache_home;      ///< XDG_CACHE_HOME
+  std::string data_home;       ///< XDG_DATA_HOME
   std::string home;            ///< HOME
   std::string hub, hub_token;  ///< HF_ENDPOINT, HF_TOKEN
   std::string search_path;     ///< PATH

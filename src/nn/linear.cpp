@@ -11,6 +11,7 @@ Linear Embed::as_head(Buffer bias) const {
   Linear head;
   head.bias_ = std::move(bias);
   head.weight_ = weight_;
+  if (head.weight_.packing) head.weight_.packing->want();
   return head;
 }
 

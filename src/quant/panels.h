@@ -102,7 +102,12 @@ class Packing {
   explicit Packing(std::shared_ptr<const MappedFile> file = nullptr) : file_(std::move(file)) {}
   const Panels& get(const Weight& w, ThreadPool& pool);
 
+  /// Said by layers that multiply with the weight and do not only look rows up: it is worth packing ahead.
+  void want() { wanted_ = true; }
+  bool wanted() const { return wanted_; }
+
  private:
+  bool wanted_ = false;
   std::once_flag once_;
   std::shared_ptr<const MappedFile> file_;
   Panels panels_;

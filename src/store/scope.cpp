@@ -19,6 +19,7 @@ struct Scope::State {
   std::set<std::string, std::less<>> used;
   Hold hold = Hold::mapped;
   std::vector<Parameter> parameters;  // if widened
+  std::vector<Weight> packable;       // mapped matrices that kernels take in another order
 
   /// The tensor decoded; if widened, one and the same however often it is asked for.
   Buffer decoded(const std::string& name, Shape shape) {
@@ -142,7 +143,10 @@ Weight Scope::weight(std::string_view name, int64_t rows, int64_t cols) const {
     w.matrices = stored->shape[0];
     w.matrix = (t.bytes.data() - stored->bytes.data()) / static_cast<int64_t>(t.bytes.size());
   }
-  if (panel_form(*t.format) >= 0 && cols % 32 == 0) w.packing = std::make_shared<Packing>(t.file);
+  if (panel_form(*t.format) >= 0 && cols % 32 == 0) {
+    w.packing = std::make_shared<Packing>(t.file);
+    state_->packable.push_back(w);
+  }
   return w;
 }
 
@@ -157,6 +161,11 @@ WeightStore::WeightStore(std::shared_ptr<const Source> source, const Config& con
   state_->hold = hold;
   state_->rules = rules_of(source->layout(), config.architecture());
   state_->source = std::move(source), state_->config = config;
+}
+
+void WeightStore::pack(ThreadPool& pool) const {
+  for (const Weight& w : state_->packable)
+    if (w.packing->wanted()) w.packing->get(w, pool);
 }
 
 const std::vector<Parameter>& WeightStore::parameters() const { return state_->parameters; }

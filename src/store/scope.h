@@ -59,6 +59,8 @@ class WeightStore {
   Scope root() const { return Scope(state_, ""); }
   /// Throws Kind::mismatch if the file holds a tensor nobody asked for that no rule names ignorable.
   void finish() const;
+  /// Packs what layers multiply with, ahead of the first integer product.
+  void pack(ThreadPool& pool) const;
   /// What was asked for so far, in that order; one asked for twice is one. Empty unless widened.
   const std::vector<Parameter>& parameters() const;
 

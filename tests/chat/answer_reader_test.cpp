@@ -219,24 +219,29 @@ TEST(AnswerReader, AForcedBeginningCountsAsSaid) {
     const std::string prompt = f->channels ? "<|start|>assistant" : "";
     const std::string begun = forced_opening(*f, "weather", prompt);
     const std::string arguments = R"({"city": "서울"})";
-    // The family's own end of a call, as its models write it.
-    std::string end = f->name == "hermes"                               ? "}\n</tool_call>"
-                      : f->name == "mistral" || f->name == "hyperclova" ? "}]"
-                      : f->name == "deepseek"                           ? "\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>"
-                      : f->name == "command-r"                          ? "}]```"
-                      : f->name == "command-r7b"                        ? "}]<|END_ACTION|>"
-                      : f->name == "phi-4-mini"                         ? "}]<|/tool_call|>"
-                      : f->name == "kanana"                             ? "</function>"
-                      : f->name == "functionary"                        ? ""
-                      : f->channels                                     ? "<|call|>"
-                                                                        : "}";
-    for (const std::string& tail : {arguments + end, std::string(R"({"city": "서)")}) {
+    for (const std::string& tail : {arguments + std::string(f->ending), std::string(R"({"city": "서)")}) {
       const Read got = read(*f, {tail}, prompt, weather_tools, {.begun = begun});
       ASSERT_EQ(got.calls.size(), 1u) << f->name << " " << begun << tail << " -> " << got;
       EXPECT_EQ(got.calls[0].name, "weather") << f->name;
       EXPECT_EQ(got.text, "") << f->name;
       EXPECT_TRUE(got.calls[0].arguments.starts_with(R"({"city")") || f->name == "gemma") << f->name << got;
     }
+  }
+}
+
+TEST(AnswerReader, ArgumentsComeAsTheyAreWritten) {
+  const std::string before = R"({"city": "서울", "days)", after = R"(": [1, 2]})";
+  for (const ChatFamily* f : chat_families()) {
+    const std::string prompt = f->channels ? "<|start|>assistant" : "";
+    AnswerReader reader(*f, prompt, weather_tools, {.begun = forced_opening(*f, "weather", prompt)});
+    Read got;
+    gather(got, reader.push(before));
+    ASSERT_EQ(got.calls.size(), 1u) << f->name;
+    EXPECT_EQ(got.calls[0].arguments, before) << f->name;
+    gather(got, reader.push(after + std::string(f->ending)));
+    gather(got, reader.finish());
+    EXPECT_EQ(got.calls[0].arguments, before + after) << f->name;
+    EXPECT_EQ(got.text, "") << f->name;
   }
 }
 
@@ -256,10 +261,11 @@ TEST(Families, AreKnownByTheirTemplates) {
   const std::pair<const char*, const char*> known[] = {{"Qwen-Qwen2.5-7B-Instruct", "hermes"},
                                                        {"Qwen-QwQ-32B", "hermes"},
                                                        {"NousResearch-Hermes-3-Llama-3.1-8B-tool_use", "hermes"},
-                                                       {"deepseek-ai-DeepSeek-V3.1", "deepseek"},
+                                                       {"deepseek-ai-DeepSeek-V3.1", "deepseek-v3.1"},
                                                        {"deepseek-ai-DeepSeek-R1-Distill-Llama-8B", "deepseek"},
                                                        {"openai-gpt-oss-120b", "harmony"},
                                                        {"mistralai-Mistral-Nemo-Instruct-2407", "mistral"},
+                                                       {"Mistral-Small-3.2-24B-Instruct-2506", "mistral-args"},
                                                        {"meta-llama-Llama-3.1-8B-Instruct", "llama"},
                                                        {"meta-llama-Llama-3.3-70B-Instruct", "llama"},
                                                        {"CohereForAI-c4ai-command-r-plus-tool_use", "command-r"},

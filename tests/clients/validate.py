@@ -25,12 +25,12 @@ OURS = re.compile(r"^/(v1/messages|tokenize|detokenize|apply-template|health|rea
 class Description:
     def __init__(self, path):
         self.document = json.load(open(path, encoding="utf-8"))
-        self.registry = Registry().with_resource("", Resource.from_contents(self.document, DRAFT202012))
+        self.registry = Registry().with_resource("urn:openai", Resource.from_contents(self.document, DRAFT202012))
         self.validators = {}
 
     def validator(self, pointer):
         if pointer not in self.validators:
-            self.validators[pointer] = OAS31Validator({"$ref": "#" + pointer}, registry=self.registry)
+            self.validators[pointer] = OAS31Validator({"$ref": "urn:openai#" + pointer}, registry=self.registry)
         return self.validators[pointer]
 
     def template_of(self, path):

@@ -12,6 +12,12 @@ std::vector<ParsedCall> without_direct_answers(std::vector<ParsedCall> calls) {
   return calls;
 }
 
+// Read whole, it turns out to be none.
+CallHead indirect(CallHead head) {
+  if (head.name == "directly_answer" || head.name == "directly-answer") head.is = CallHead::Is::none;
+  return head;
+}
+
 size_t fence_end(std::string_view body) {
   const size_t end = end_of(body.substr(fence.size()), "```");
   return end == not_yet ? not_yet : fence.size() + end;
@@ -37,7 +43,10 @@ const ChatFamily command_r = {
     .openings = {fence},
     .length = fence_end,
     .calls = fenced,
+    .head = [](std::string_view body) { return indirect(json_head(body, skipped(body, fence))); },
+    .tail = [](std::string_view rest) { return json_tail(rest, {"```"}); },
     .forced = [](std::string_view f) { return json_opening("Action: ```json\n[\n    ", f, "tool_name", "parameters"); },
+    .ending = "\n    }\n]```",
 };
 
 const ChatFamily command_r7b = {
@@ -46,7 +55,11 @@ const ChatFamily command_r7b = {
     .openings = {open},
     .length = [](std::string_view body) { return end_of(body, close); },
     .calls = marked,
+    .head = [](std::string_view body) { return indirect(json_head(body, skipped(body, open))); },
+    .tail = [](std::string_view rest) { return json_tail(rest, {close}); },
     .forced = [](std::string_view f) { return json_opening("<|START_ACTION|>[\n    ", f, "tool_name", "parameters"); },
+    .ending = "}\n]<|END_ACTION|>",
+    .markers = {close, "<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>", "<|END_RESPONSE|>"},
 };
 
 }  // namespace madang::families

@@ -22,6 +22,31 @@ std::vector<ParsedCall> one_call(std::string_view text, bool cut) {
   return named_call(after.substr(0, fenced), arguments, cut);
 }
 
+CallHead head(std::string_view body) {
+  size_t at = body.find_first_not_of(" \t\r\n", skipped(body, open));
+  if (at == body.npos || call_open.starts_with(body.substr(at))) return {};
+  if (!body.substr(at).starts_with(call_open)) return {.is = CallHead::Is::none};
+  at += call_open.size();
+  const size_t end = body.find(separator, at);
+  if (end == body.npos) return {};
+  if (trimmed(body.substr(at, end - at)) != "function") return named_head(body, at, {separator});  // V3.1
+  return named_head(body, end + separator.size(), {fence});
+}
+
+// The fence, the end of the call, and the next one or the end of all.
+CallTail tail(std::string_view rest) {
+  size_t at = 0;
+  for (std::string_view closing : {std::string_view("```"), call_close}) {
+    const CallTail one = closing_tail(rest.substr(at), {closing});
+    if (one.is == CallTail::Is::unknown) return one;
+    at += one.size;
+  }
+  CallTail last = closing_tail(rest.substr(at), {close, call_open});
+  last.size += at;
+  if (rest.substr(0, last.size).ends_with(call_open)) return {CallTail::Is::next, last.size - call_open.size()};
+  return last;
+}
+
 std::vector<ParsedCall> calls(std::string_view body, bool cut) {
   std::vector<ParsedCall> out;
   for (size_t at = body.find(call_open); at != body.npos; at = body.find(call_open, at)) {
@@ -41,13 +66,34 @@ std::string forced(std::string_view function) {
 
 }  // namespace
 
+const ChatFamily deepseek_31 = {
+    .name = "deepseek-v3.1",
+    .fits = [](std::string_view t, const Tokenizer*) { return contains(t, open) && !contains(t, fence); },
+    .openings = {open},
+    .length = [](std::string_view body) { return end_of(body, close); },
+    .calls = calls,
+    .head = head,
+    .tail = tail,
+    .forced =
+        [](std::string_view f) {
+          const std::string out = std::string(open) + std::string(call_open);
+          return f.empty() ? out : out + std::string(f) + std::string(separator);
+        },
+    .ending = "<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+    .markers = {close, call_open, call_close, separator},
+};
+
 const ChatFamily deepseek = {
     .name = "deepseek",
     .fits = [](std::string_view t, const Tokenizer*) { return contains(t, open); },
     .openings = {open},
     .length = [](std::string_view body) { return end_of(body, close); },
     .calls = calls,
+    .head = head,
+    .tail = tail,
     .forced = forced,
+    .ending = "\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+    .markers = {close, call_open, call_close, separator},
 };
 
 }  // namespace madang::families

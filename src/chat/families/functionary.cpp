@@ -14,6 +14,12 @@ size_t length(std::string_view body) {
   return trimmed(body.substr(open.size(), line - open.size())) == "all" ? no_call : json_end(body, line);
 }
 
+CallHead head(std::string_view body) {
+  CallHead found = named_head(body, skipped(body, open), {"\n"});
+  if (found.name == "all") found.is = CallHead::Is::none;
+  return found;
+}
+
 std::vector<ParsedCall> calls(std::string_view body, bool cut) {
   const size_t line = body.find('\n');
   if (line == body.npos) return {};
@@ -28,7 +34,10 @@ const ChatFamily functionary = {
     .openings = {open},
     .length = length,
     .calls = calls,
+    .head = head,
+    .tail = [](std::string_view rest) { return closing_tail(rest, {}); },
     .forced = [](std::string_view f) { return f.empty() ? std::string() : std::string(f) + "\n"; },
+    .ending = "",
 };
 
 }  // namespace madang::families

@@ -41,6 +41,8 @@ const ChatFamily gemma = {
     .bare = true,
     .length = length,
     .calls = calls,
+    .head = [](std::string_view body) { return json_head(body, opening_of(body).size()); },
+    .tail = [](std::string_view rest) { return json_tail(rest, {"```"}); },
     .forced = [](std::string_view f) { return json_opening("", f); },
 };
 

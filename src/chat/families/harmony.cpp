@@ -16,6 +16,8 @@ const ChatFamily harmony = {
           return f.empty() ? std::string("<|channel|>commentary to=functions.")
                            : fmt::format("<|channel|>commentary to=functions.{} <|constrain|>json<|message|>", f);
         },
+    .ending = "<|call|>",
+    .markers = {"<|start|>", "<|channel|>", "<|message|>", "<|constrain|>", "<|end|>", "<|call|>", "<|return|>"},
     .channels = true,
 };
 

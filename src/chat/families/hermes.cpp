@@ -62,7 +62,11 @@ const ChatFamily hermes = {
     .openings = {open},
     .length = length,
     .calls = calls,
+    .head = [](std::string_view body) { return json_head(body, skipped(body, open)); },
+    .tail = [](std::string_view rest) { return json_tail(rest, {close}); },
     .forced = [](std::string_view f) { return json_opening("<tool_call>\n", f); },
+    .ending = "}\n</tool_call>",
+    .markers = {close},
 };
 
 }  // namespace madang::families

@@ -14,7 +14,10 @@ const ChatFamily hyperclova = {
     .openings = {open},
     .length = [](std::string_view body) { return json_end(body, open.size()); },
     .calls = [](std::string_view body, bool cut) { return json_calls(body.substr(open.size()), cut); },
+    .head = [](std::string_view body) { return json_head(body, skipped(body, open)); },
+    .tail = [](std::string_view rest) { return json_tail(rest, {}); },
     .forced = [](std::string_view f) { return json_opening(std::string(open) + "[", f); },
+    .ending = "}]",
 };
 
 }  // namespace madang::families

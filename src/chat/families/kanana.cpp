@@ -24,7 +24,11 @@ const ChatFamily kanana = {
     .openings = {open},
     .length = [](std::string_view body) { return end_of(body, close); },
     .calls = calls,
+    .head = [](std::string_view body) { return named_head(body, skipped(body, open), {">"}); },
+    .tail = [](std::string_view rest) { return closing_tail(rest, {close}); },
     .forced = [](std::string_view f) { return f.empty() ? std::string(open) : fmt::format("<function={}>", f); },
+    .ending = close,
+    .markers = {"<function=", close},
 };
 
 }  // namespace madang::families

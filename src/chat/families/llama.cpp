@@ -66,6 +66,8 @@ const ChatFamily llama = {
     .bare = true,
     .length = length,
     .calls = calls,
+    .head = [](std::string_view body) { return json_head(body, skipped(body, tag)); },
+    .tail = [](std::string_view rest) { return json_tail(rest, {}); },
     .forced = [](std::string_view f) { return json_opening("", f, "name", "parameters"); },
 };
 

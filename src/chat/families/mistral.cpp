@@ -18,6 +18,22 @@ size_t length(std::string_view body) {
   return brace == body.npos ? not_yet : json_end(body, brace);
 }
 
+CallHead head(std::string_view body) {
+  const size_t from = skipped(body, open), begin = body.find_first_not_of(" \t\r\n", from);
+  if (begin == body.npos) return {};
+  if (body[begin] == '[' || body[begin] == '{') return json_head(body, begin);
+  const size_t brace = body.find('{', begin);
+  if (brace == body.npos) return {};
+  // name, perhaps [CALL_ID] and an id, perhaps [ARGS], then the brace
+  const std::string_view before = body.substr(begin, brace - begin);
+  const std::string_view name = trimmed(before.substr(0, std::min(before.find(id), before.find(arguments))));
+  if (name.empty() || name.find_first_of("[]\" \n") != name.npos) return {.is = CallHead::Is::none};
+  return {.is = CallHead::Is::found, .name = std::string(name), .arguments = brace};
+}
+
+// After a name the arguments end the call; in JSON the object and the list do.
+CallTail tail(std::string_view rest) { return json_tail(rest, {}); }
+
 std::vector<ParsedCall> calls(std::string_view body, bool cut) {
   const std::string_view inner = trimmed(body.substr(open.size()));
   if (inner.starts_with('[') || inner.starts_with('{')) return json_calls(inner, cut);
@@ -30,13 +46,34 @@ std::vector<ParsedCall> calls(std::string_view body, bool cut) {
 
 }  // namespace
 
+const ChatFamily mistral_args = {
+    .name = "mistral-args",
+    .fits = [](std::string_view t, const Tokenizer*) { return contains(t, open) && contains(t, arguments); },
+    .openings = {open},
+    .length = length,
+    .calls = calls,
+    .head = head,
+    .tail = tail,
+    .forced =
+        [](std::string_view f) {
+          return f.empty() ? std::string(open) : std::string(open) + std::string(f) + std::string(arguments);
+        },
+    .ending = "",
+    .markers = {arguments, id},
+    .short_ids = true,
+};
+
 const ChatFamily mistral = {
     .name = "mistral",
     .fits = [](std::string_view t, const Tokenizer*) { return contains(t, open); },
     .openings = {open},
     .length = length,
     .calls = calls,
+    .head = head,
+    .tail = tail,
     .forced = [](std::string_view f) { return json_opening("[TOOL_CALLS][", f); },
+    .ending = "}]",
+    .markers = {arguments, id},
     .short_ids = true,
 };
 

@@ -28,6 +28,8 @@ const ChatFamily plain = {
     .bare = true,
     .length = length,
     .calls = calls,
+    .head = [](std::string_view body) { return json_head(body, skipped(body, fence)); },
+    .tail = [](std::string_view rest) { return json_tail(rest, {"```"}); },
     .forced = [](std::string_view f) { return json_opening("", f); },
 };
 

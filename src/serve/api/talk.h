@@ -41,6 +41,13 @@ struct TalkEvent {
   bool called_tools = false;        ///< with finish: the answer holds tool calls
   std::optional<std::string> stop;  ///< with Finish::stop: which of the stop texts, as far as known
   Usage usage;                      ///< of the choice so far
+  int64_t reasoning_tokens = 0;     ///< of usage.answer
+  Text reason;                      ///< of Finish::failed
+};
+
+/// How long a turn has taken so far: until its first token, and from it to its last.
+struct TalkTimes {
+  double prompt_seconds = 0, answer_seconds = 0;
 };
 
 /// A turn under way. Letting go of it cancels it.
@@ -50,6 +57,9 @@ class Talk {
   static Task<std::unique_ptr<Talk>> start(Services& services, Exchange& exchange, TalkRequest request);
   virtual ~Talk() = default;
   virtual Task<std::optional<TalkEvent>> next() = 0;  ///< nothing once all choices have ended
+  /// The next one if it has come already: what is there goes out in one write. Nothing: next() would wait.
+  virtual Task<std::optional<TalkEvent>> more() { co_return std::nullopt; }
+  virtual TalkTimes times() const { return {}; }
   virtual const OpenModel& model() const = 0;
   virtual uint64_t seed() const = 0;
   virtual int64_t prompt_tokens() const = 0;

@@ -1,3 +1,4 @@
+#include "serve/api/batch_runner.h"
 #include "serve/http/http_server.h"
 
 #include <netdb.h>
@@ -71,12 +72,13 @@ bool is_loopback(const HttpOptions& options) {
          std::ranges::all_of(resolve(options), [](const auto& e) { return e.address().is_loopback(); });
 }
 
-HttpServer::HttpServer(HttpOptions options, const Keys& keys, std::vector<Route> routes, Services& services)
+HttpServer::HttpServer(asio::io_context& io, HttpOptions options, const Keys& keys, std::vector<Route> routes,
+                       Services& services)
     : options_(std::move(options)),
       // On a socket in the file system, rights decide who comes in, and no browser does.
       house_{options_, services, keys, Router(std::move(routes)),
              Gate(options_, options_.unix_path.empty() && is_loopback(options_))},
-      io_(1) {
+      io_(io) {
   if (!options_.certificate.empty()) tls_ = tls_context(options_.certificate, options_.key);
   listen();
 }
@@ -201,6 +203,7 @@ Task<void> HttpServer::wait_for_signal() {
 
 Task<void> HttpServer::close_down() {
   if (std::exchange(house_.closing, true)) co_return;
+  if (house_.services.batches) house_.services.batches->stop();
   house_.services.log.write(LogLevel::info, "closing", {{"connections", house_.connections.size()}});
   for (Acceptor& a : acceptors_) a.close();
   const auto each = [&](void (Connection::*act)()) {

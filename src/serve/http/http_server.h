@@ -15,17 +15,18 @@ namespace madang {
 
 class HttpServer {
  public:
-  /// Listens from here on, and answers once it runs. `keys` and `services` outlive it. Throws Error: io with a hint
-  /// where the port is taken, network for a name without address, what tls_context() throws.
-  HttpServer(HttpOptions options, const Keys& keys, std::vector<Route> routes, Services& services);
+  /// Listens from here on, and answers once it runs. `io` (of one thread), `keys` and `services` outlive it. Throws
+  /// Error: io with a hint where the port is taken, network for a name without address, what tls_context() throws.
+  HttpServer(boost::asio::io_context& io, HttpOptions options, const Keys& keys, std::vector<Route> routes,
+             Services& services);
   ~HttpServer();
 
   std::vector<std::string> addresses() const;  ///< "http://127.0.0.1:8080", "unix:/run/madang.sock"
   int port() const;                            ///< the one in use; 0: none
-  boost::asio::any_io_executor executor() { return io_.get_executor(); }
 
   /// Until stop(), or SIGINT or SIGTERM if `signals`; a second one ends it at once. False if something was still
-  /// running at the end: then nothing is left in an order in which it could be taken apart.
+  /// running at the end: then `io` still holds what refers to all of this, and the process
+  /// should end.
   bool run(bool signals);
   /// Any thread: no new requests, what runs may finish in options.shutdown_seconds, then it is cut off.
   void stop();
@@ -45,7 +46,7 @@ class HttpServer {
   std::optional<boost::asio::ssl::context> tls_;
   House house_;
   bool clean_ = true;
-  boost::asio::io_context io_;  // after what its coroutines refer to: they are taken apart first
+  boost::asio::io_context& io_;
   std::vector<Acceptor> acceptors_;
 };
 
