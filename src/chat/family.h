@@ -89,7 +89,7 @@ std::vector<ParsedCall> python_calls(std::string_view text, bool cut);
 /// A name and the JSON text behind it, which may be cut off.
 std::vector<ParsedCall> named_call(std::string_view name, std::string_view arguments, bool cut);
 
-/// {"name": "f", "arguments": with other words for both.
+/// {"name": "f", "arguments": { with other words for both. The brace too: small models begin with a number otherwise.
 std::string json_opening(std::string_view before, std::string_view function, std::string_view name = "name",
                          std::string_view arguments = "arguments");
 

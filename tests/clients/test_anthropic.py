@@ -6,8 +6,8 @@ QUESTION = [{"role": "user", "content": "What is the capital of Korea? Answer in
 
 
 def ask(claude, model, **more):
-    return claude.messages.create(**{"model": model, "messages": QUESTION, "max_tokens": 24,
-                                     "temperature": 0, **more})
+    extra = {"temperature": 0, **more.pop("extra_body", {})}  # the newest client has no parameter for it
+    return claude.messages.create(**{"model": model, "messages": QUESTION, "max_tokens": 24, "extra_body": extra, **more})
 
 
 def test_message(claude, model):
@@ -20,7 +20,7 @@ def test_message(claude, model):
 
 def test_stream(claude, model):
     whole = ask(claude, model).content[0].text
-    with claude.messages.stream(model=model, messages=QUESTION, max_tokens=24, temperature=0) as stream:
+    with claude.messages.stream(model=model, messages=QUESTION, max_tokens=24, extra_body={"temperature": 0}) as stream:
         assert "".join(stream.text_stream) == whole
         final = stream.get_final_message()
     assert final.content[0].text == whole and final.usage.output_tokens > 0

@@ -22,9 +22,22 @@ STREAMS = {
 OURS = re.compile(r"^/(v1/messages|tokenize|detokenize|apply-template|health|ready|metrics|status|openapi\.json)")
 
 
+def with_null(schema):
+    """The description calls itself OpenAPI 3.1 and writes `nullable: true`, 3.0's word for what 3.1 says as a type."""
+    if isinstance(schema, list):
+        return [with_null(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {key: with_null(value) for key, value in schema.items()}
+    if schema.get("nullable") is True:
+        schema.pop("nullable")
+        return {"anyOf": [schema, {"type": "null"}]}
+    return schema
+
+
 class Description:
     def __init__(self, path):
-        self.document = json.load(open(path, encoding="utf-8"))
+        self.document = with_null(json.load(open(path, encoding="utf-8")))
         self.registry = Registry().with_resource("urn:openai", Resource.from_contents(self.document, DRAFT202012))
         self.validators = {}
 
@@ -49,6 +62,14 @@ class Description:
             return None
         escaped = template.replace("~", "~0").replace("/", "~1")
         return f"/paths/{escaped}/{method.lower()}/responses/200/content/application~1json/schema"
+
+
+def known_gap(where, problem, sent):
+    """Where OpenAI's own server answers otherwise than its description says, and clients expect what the server does."""
+    place = problem.json_path
+    if where == "/v1/completions (stream)" and place.endswith(".finish_reason") and problem.instance is None:
+        return True  # null until the last chunk
+    return where == "POST /embeddings" and place.endswith(".embedding") and '"base64"' in sent  # a text, not numbers
 
 
 def events(stream):
@@ -81,7 +102,8 @@ def main(tape, openapi):
     description = Description(openapi)
     checked, faults = collections.Counter(), 0
     for line in open(tape, encoding="utf-8"):
-        for where, pointer, text in documents_of(json.loads(line), description):
+        entry = json.loads(line)
+        for where, pointer, text in documents_of(entry, description):
             checked[where.split(" 4")[0]] += 1
             if text.strip() == "" and where.endswith("(stream)"):
                 continue
@@ -90,7 +112,8 @@ def main(tape, openapi):
             except json.JSONDecodeError as fault:
                 document, problems = None, [fault]
             else:
-                problems = list(description.validator(pointer).iter_errors(document))
+                problems = [p for p in description.validator(pointer).iter_errors(document)
+                            if not known_gap(where, p, entry["sent"])]
             for problem in problems[:3]:
                 faults += 1
                 if faults < 40:

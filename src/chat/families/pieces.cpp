@@ -260,7 +260,7 @@ std::vector<ParsedCall> named_call(std::string_view name, std::string_view argum
 std::string json_opening(std::string_view before, std::string_view function, std::string_view name,
                          std::string_view arguments) {
   std::string out = std::string(before) + "{\"" + std::string(name) + "\": \"";
-  if (!function.empty()) out += std::string(function) + "\", \"" + std::string(arguments) + "\": ";
+  if (!function.empty()) out += std::string(function) + "\", \"" + std::string(arguments) + "\": {";
   return out;
 }
 
