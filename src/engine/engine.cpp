@@ -342,6 +342,7 @@ void Engine::close(Id id, Finish finish, Event event) {
   Sequence& q = slot.sequence;
   event.text += q.flush();
   if (q.stop.found() && finish != Finish::failed && finish != Finish::cancelled) finish = Finish::stop;
+  if (finish == Finish::stop) event.stop = q.stop.text();
   event.request = slot.request, event.choice = slot.choice, event.finish = finish, event.usage = q.usage;
   for (int copy = 0; copy <= slot.copies; ++copy) {  // choices that never began end with the first
     pending_.push_back(event);

@@ -49,7 +49,7 @@ std::string StopFilter::push(std::string_view text) {
     held_.erase(0, ready);
     if (found_) break;
   }
-  if (found_) held_.clear();
+  if (found_) text_ = std::exchange(held_, {});  // what is left of it is the stop text itself
   return shown;
 }
 

@@ -19,10 +19,12 @@ class StopFilter {
   /// The answer ended by itself: what was held back.
   std::string finish();
   bool found() const { return found_; }
+  const std::string& text() const { return text_; }  ///< the stop text that was found
 
  private:
   std::vector<std::string> stops_;
   std::string held_;  ///< the longest end of the text that begins a stop text
+  std::string text_;
   bool found_ = false;
 };
 

@@ -57,6 +57,7 @@ TEST(StopFilter, HoldsBackNoMoreThanItMust) {
   EXPECT_EQ(filter.push("n"), "\n\nUn");
   EXPECT_EQ(filter.push("\n\nUser: x"), "");
   EXPECT_TRUE(filter.found());
+  EXPECT_FALSE(filter.text().empty());
   EXPECT_EQ(filter.push("more") + filter.finish(), "");
 }
 

@@ -140,6 +140,7 @@ class EngineTalk final : public Talk {
     if (c.ended) {
       add(told.delta, c.reader.finish());
       told.finish = event.finish == Finish::none ? Finish::end : event.finish;
+      if (told.finish == Finish::stop) told.stop = event.stop;
       told.reason = event.reason;
       told.called_tools = c.reader.calls() > 0;
       if (std::ranges::all_of(choices_, &Choice::ended)) stream_->cancel();
