@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "chat/family.h"
 #include "chat/messages.h"
 
@@ -32,11 +33,12 @@ Json folded(const Json& messages) {
 bool knows_tools(std::string_view template_text) { return families::contains(template_text, "tools"); }
 bool knows_calls(std::string_view template_text) { return families::contains(template_text, "tool_calls"); }
 
-// What a model without a notion of tools is told of them.
-std::string described(const Json& tools) {
-  std::string text =
-      "You can call these functions. To call one, answer with nothing but a JSON object "
-      "{\"name\": function name, \"arguments\": {...}}.\n";
+// What a model whose template shows no tools is told of them: what they are, and a call in the family's own form.
+std::string described(const ChatFamily& family, const Json& tools) {
+  std::string call = family.forced("FUNCTION");
+  call += call.ends_with('{') ? "\"ARGUMENT\": VALUE}" : "{\"ARGUMENT\": VALUE}";
+  std::string text = "You can call these functions. To call one, answer with nothing but this:\n" + call +
+                     std::string(family.ending) + "\n";
   for (const Json& tool : tools) text += tool["function"].dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   return text;
 }
@@ -71,6 +73,28 @@ Json with_arguments_as_text(Json messages) {
 Json with_empty_content(Json messages) {
   for (Json& m : messages)
     if (m["content"].is_null()) m["content"] = "";
+  return messages;
+}
+
+// Mistral's templates refuse calls whose ids are not nine letters and digits, which is what clients bring along from
+// other models: those get one that follows from their own.
+std::string short_id(const std::string& id) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+  if (id.size() == 9 && id.find_first_not_of(letters) == id.npos) return id;
+  uint64_t hash = id.size();
+  for (const char c : id) hash = splitmix64(hash ^ static_cast<unsigned char>(c));
+  std::string out;
+  for (int i = 0; i < 9; ++i, hash /= letters.size()) out += letters[hash % letters.size()];
+  return out;
+}
+
+Json with_short_ids(Json messages) {
+  for (Json& m : messages) {
+    if (m.contains("tool_call_id")) m["tool_call_id"] = short_id(m["tool_call_id"].get<std::string>());
+    if (!m.contains("tool_calls")) continue;
+    for (Json& call : m["tool_calls"])
+      call["id"] = short_id(call["id"].is_string() ? call["id"].get<std::string>() : "");
+  }
   return messages;
 }
 
@@ -182,7 +206,8 @@ std::vector<int32_t> Conversation::encode(const std::string& text) const {
 std::string Conversation::template_text(const RenderOptions& options) const {
   const std::string& source = checkpoint_.chat_template_text();
   Json messages = knows_calls(source) ? messages_ : without_calls(messages_);
-  if (!tools_.empty() && !knows_tools(source)) messages = with_system(std::move(messages), described(tools_));
+  if (family_.short_ids) messages = with_short_ids(std::move(messages));
+  if (!tools_.empty() && !knows_tools(source)) messages = with_system(std::move(messages), described(family_, tools_));
   std::vector<Json> ways = {messages};
   const bool calls = std::ranges::any_of(messages, [](const Json& m) { return m.contains("tool_calls"); });
   if (calls) {

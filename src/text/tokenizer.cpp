@@ -85,9 +85,13 @@ void find_ends(TokenizerParts& parts) {
   };
   add(parts.eos);
   add(parts.eot);
+  // Where answers have channels (gpt-oss), <|end|> ends one message of them.
+  const bool channels = parts.spellings.find("<|channel|>") >= 0 && parts.spellings.find("<|message|>") >= 0;
   for (std::string_view name : enders)
-    if (int32_t id = parts.spellings.find(name);
-        id >= 0 && id < static_cast<int32_t>(parts.special.size()) && parts.special[id])
+    if (channels && name == "<|end|>")
+      continue;
+    else if (int32_t id = parts.spellings.find(name);
+             id >= 0 && id < static_cast<int32_t>(parts.special.size()) && parts.special[id])
       add(id);
 }
 

@@ -74,6 +74,68 @@ TEST(Conversation, IsPlainTextWithoutATemplate) {
   EXPECT_EQ(c.prompt().ids, std::vector<int32_t>{test::tiny_bos});
 }
 
+const Json weather = Json::parse(R"([{"type":"function","function":{"name":"weather","parameters":{}}}])");
+const Json round = Json::parse(R"([
+  {"role":"user","content":[{"type":"text","text":"날씨"},{"type":"text","text":"?"}]},
+  {"role":"assistant","content":null,"tool_calls":[
+    {"id":"call_abc","type":"function","function":{"name":"weather","arguments":"{\"city\": \"서울\"}"}}]},
+  {"role":"tool","tool_call_id":"call_abc","content":"맑음"}])");
+
+TEST(Conversation, ShowsToolsInTheTemplatesWay) {
+  Home home(
+      "{{ tools | length }}{% for m in messages %}[{{ m.role }}:{{ m.content or '' }}{% for c in m.tool_calls or [] %}"
+      "<tool_call>{{ c.function.arguments | tojson }}{% endfor %}]{% endfor %}");
+  Conversation c(*home.checkpoint);
+  c.replace(round, "messages");
+  c.set_tools(weather, "required");
+  const Prompt p = c.prompt();
+  EXPECT_EQ(p.text, "1[user:날씨?][assistant:<tool_call>{\"city\": \"서울\"}][tool:맑음]");
+  EXPECT_EQ(p.begun, "<tool_call>\n{\"name\": \"weather\", \"arguments\": {");
+  c.set_tools(weather, "none");
+  EXPECT_TRUE(c.tools().empty());
+  EXPECT_THROW(c.set_tools(weather, Json::parse(R"({"type":"function","function":{"name":"no"}})")), Error);
+}
+
+TEST(Conversation, GivesMistralItsShortIds) {
+  Home home(
+      "{% for m in messages %}{% for c in m.tool_calls or [] %}[TOOL_CALLS]{{ c.id }}{% endfor %}"
+      "{% if m.tool_call_id %}={{ m.tool_call_id }}{% endif %}{% endfor %}{{ tools | length }}");
+  Conversation c(*home.checkpoint);
+  c.replace(round, "messages");
+  c.set_tools(weather);
+  const std::string text = c.prompt().text, id = text.substr(12, 9);
+  EXPECT_EQ(text, "[TOOL_CALLS]" + id + "=" + id + "1");
+}
+
+TEST(Conversation, DescribesToolsWhereTheTemplateKnowsNone) {
+  Home home;
+  Conversation c(*home.checkpoint);
+  c.replace(round, "messages");
+  c.set_tools(weather);
+  const std::string text = c.prompt().text;
+  EXPECT_NE(text.find("{\"name\": \"FUNCTION\", \"arguments\": {\"ARGUMENT\": VALUE}}"), text.npos) << text;
+  EXPECT_NE(text.find("Result of weather: 맑음"), text.npos) << text;
+}
+
+TEST(Conversation, NamesTheFieldThatIsWrong) {
+  Home home;
+  Conversation c(*home.checkpoint);
+  c.add_user("before");
+  const std::pair<const char*, const char*> wrong[] = {
+      {R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{\"a\": "}}]}])",
+       "messages[0].tool_calls[0].function.arguments"},
+      {R"([{"role":"user","content":"a"},{"role":"assistent","content":"b"}])", "messages[1].role"},
+      {R"([{"role":"user","content":[{"type":"text"}]}])", "messages[0].content[0].text"},
+      {R"([{"role":"tool","content":"x"}])", "messages[0].tool_call_id"}};
+  for (const auto& [text, place] : wrong) try {
+      c.replace(Json::parse(text), "messages");
+      ADD_FAILURE() << text;
+    } catch (const Error& fault) {
+      EXPECT_EQ(fault.place(), place);
+    }
+  EXPECT_EQ(c.messages()[0]["content"], "before");
+}
+
 TEST(Conversation, NeedsATokenizer) {
   Home home("", false);
   EXPECT_THROW(Conversation(*home.checkpoint), Error);
