@@ -1,5 +1,7 @@
 #include "chat/conversation.h"
 
+#include <map>
+
 #include "base/error.h"
 #include "chat/answer.h"
 #include "chat/tiny_model.h"
@@ -134,6 +136,38 @@ TEST(Conversation, NamesTheFieldThatIsWrong) {
       EXPECT_EQ(fault.place(), place);
     }
   EXPECT_EQ(c.messages()[0]["content"], "before");
+}
+
+// What the reference renders from arguments given as objects must come from OpenAI's form too: arguments as text.
+TEST(Conversation, RendersHistoryAsTheReferenceDoes) {
+  const std::string shared = test::shared_folder();
+  if (shared.empty()) GTEST_SKIP() << "needs the templates beside the checkout";
+  std::istringstream lines(test::read_text(shared + "/golden/templates/cases.jsonl"));
+  std::map<std::string, std::unique_ptr<Home>> homes;
+  int compared = 0;
+  std::string line;
+  for (std::getline(lines, line); std::getline(lines, line);) {
+    const Json item = Json::parse(line);
+    const std::string name = item["name"].get<std::string>();
+    if (!item.contains("text") || (name != "tools" && name != "tool-round" && name != "tool-parallel")) continue;
+    const std::string source = test::read_text(shared + "/real/templates/" + item["template"].get<std::string>());
+    if (source.find("tool_calls") == source.npos || source.find("tools") == source.npos) continue;
+    Json input = item["input"];
+    for (Json& m : input["messages"])
+      if (m.contains("tool_calls"))
+        for (Json& call : m["tool_calls"]) call["function"]["arguments"] = call["function"]["arguments"].dump();
+    auto& home = homes[source];
+    if (!home) home = std::make_unique<Home>(source);
+    Conversation c(*home->checkpoint);
+    c.replace(input["messages"], "messages");
+    c.set_tools(input["tools"]);
+    c.set_variable("bos_token", "<s>");
+    c.set_variable("eos_token", "</s>");
+    EXPECT_EQ(c.prompt({.now = parse_local_time(item["now"].get<std::string>())}).text, item["text"].get<std::string>())
+        << item["template"] << " " << name;
+    ++compared;
+  }
+  EXPECT_GT(compared, 60);
 }
 
 TEST(Conversation, NeedsATokenizer) {
