@@ -210,7 +210,9 @@ TEST(AnswerReader, WithoutToolsMarkersAreText) {
     EXPECT_TRUE(got.calls.empty());
     const std::string all = "all\n";  // functionary's word for "to the user"
     const std::string wanted = c.prompt.ends_with(">>>") && c.answer.starts_with(all) ? c.answer.substr(4) : c.answer;
-    if (c.reasoning.empty()) EXPECT_EQ(got.text, wanted) << c.family;
+    if (c.reasoning.empty()) {
+      EXPECT_EQ(got.text, wanted) << c.family;
+    }
   }
 }
 
