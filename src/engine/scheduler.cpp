@@ -162,7 +162,7 @@ Scheduler::Plan Scheduler::plan() {
   Plan plan;
   ++steps_;
   preempt(plan);
-  admit();
+  if (plan.preempted.empty()) admit();  // what was put back still holds its state until the plan is followed
   std::vector<Entry*> answering, prompts;
   for (Entry& entry : items_)
     if (const Item& item = entry.second; item.running && item.computed < item.known)

@@ -191,6 +191,19 @@ TEST(Scheduler, WhoSharesABeginningWaitsForItAndLendsItsPlace) {
   EXPECT_TRUE(s.running(4));
 }
 
+TEST(Scheduler, WhatWasPutBackIsNotAdmittedByTheSamePlan) {
+  // A small one goes before a large one; with the large one gone it would fit again at once.
+  Scheduler s = make({.chunk = 100, .step_tokens = 200, .memory = 40});
+  s.add_running(1, 20, 19), s.add_running(2, 30, 29), s.add_running(3, 5, 4);
+  const Scheduler::Plan plan = s.plan();
+  EXPECT_EQ(plan.preempted, (std::vector<Scheduler::Id>{3, 2}));
+  ASSERT_EQ(plan.pieces.size(), 1u);
+  EXPECT_EQ(plan.pieces[0].id, 1);
+  s.plan();
+  EXPECT_TRUE(s.running(3));
+  EXPECT_LE(s.memory(), 40);
+}
+
 TEST(Scheduler, EverySequenceComesToItsEndWithinTheBounds) {
   Random random(test::seed());
   for (int trial = 0; trial < 200; ++trial) {
