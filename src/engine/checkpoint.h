@@ -38,6 +38,10 @@ class Checkpoint {
   const Config& config() const { return config_; }
   /// Throws Kind::missing if opened without weights.
   const Model& model() const;
+  /// Puts the weights in the order of the integer kernels now, and not at the first product.
+  void pack(ThreadPool& pool) const {
+    if (weights_) weights_->pack(pool);
+  }
   std::shared_ptr<const Tokenizer> tokenizer() const { return tokenizer_; }  ///< null: none
   const ChatTemplate* chat_template() const { return template_ ? &*template_ : nullptr; }
   const std::string& chat_template_text() const { return template_text_; }

@@ -94,7 +94,9 @@ Engine::Engine(const Model& model, std::shared_ptr<const Tokenizer> tokenizer, i
           [this](Id id) { return begin(id); }) {}
 
 Engine::Engine(const Checkpoint& checkpoint, const EngineOptions& options)
-    : Engine(checkpoint.model(), checkpoint.tokenizer(), checkpoint.max_positions(), options) {}
+    : Engine(checkpoint.model(), checkpoint.tokenizer(), checkpoint.max_positions(), options) {
+  if (work_.compute() == Compute::fast) checkpoint.pack(work_.pool());
+}
 
 void Engine::check(const Request& request) const {
   const auto length = static_cast<int64_t>(request.prompt.size());

@@ -19,20 +19,15 @@ int checked(int threads) {
 Workplace::Workplace(const WorkOptions& options)
     : pool_(checked(options.threads)), kernels_(pick_kernels(options.kernels)), compute_(options.compute) {}
 
-Tensor Workplace::forward(const Model& model, Step& step) {
+Tensor Workplace::run(const Model& model, Step& step, Tensor (Model::*what)(Ctx&, const Step&) const) {
   arena_.rewind({});
   Ctx c{pool_, arena_, kernels_, compute_, nullptr, observer_};
-  Tensor logits = model.forward(c, step);
+  Tensor result = (model.*what)(c, step);
   step.advance();
-  return logits;
+  return result;
 }
 
-Tensor Workplace::hidden(const Model& model, Step& step) {
-  arena_.rewind({});
-  Ctx c{pool_, arena_, kernels_, compute_, nullptr, observer_};
-  Tensor states = model.hidden(c, step);
-  step.advance();
-  return states;
-}
+Tensor Workplace::forward(const Model& model, Step& step) { return run(model, step, &Model::forward); }
+Tensor Workplace::hidden(const Model& model, Step& step) { return run(model, step, &Model::hidden); }
 
 }  // namespace madang

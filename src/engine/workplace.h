@@ -26,6 +26,8 @@ class Workplace {
   Compute compute() const { return compute_; }
 
  private:
+  Tensor run(const Model& model, Step& step, Tensor (Model::*what)(Ctx&, const Step&) const);
+
   ThreadPool pool_;
   Arena arena_;
   const Kernels& kernels_;

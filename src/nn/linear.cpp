@@ -5,7 +5,9 @@
 namespace madang {
 
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool bias)
-    : weight_(scope.weight("weight", out, in)), bias_(bias ? scope.vector("bias", out) : Buffer()) {}
+    : weight_(scope.weight("weight", out, in)), bias_(bias ? scope.vector("bias", out) : Buffer()) {
+  if (weight_.packing) weight_.packing->want();
+}
 
 Linear Embed::as_head(Buffer bias) const {
   Linear head;
