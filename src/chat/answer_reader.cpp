@@ -5,21 +5,11 @@
 
 #include "base/random.h"
 #include "chat/family.h"
+#include "chat/marker.h"
 #include "chat/reasoning.h"
 
 namespace madang {
 namespace {
-
-constexpr std::string_view blanks = " \t\r\n";
-
-// How many bytes at the end of `text` begin `marker`, short of all of it.
-size_t started(std::string_view text, std::string_view marker) {
-  for (size_t n = std::min(text.size(), marker.size() - 1); n > 0; --n)
-    if (text.ends_with(marker.substr(0, n))) return n;
-  return 0;
-}
-
-bool blank(std::string_view text) { return text.find_first_not_of(blanks) == text.npos; }
 
 std::vector<std::string> names_of(const Json& tools) {
   std::vector<std::string> names;
@@ -90,8 +80,8 @@ struct AnswerReader::State {
       flow = at == prompt.npos ? Flow::text : Flow::header;
       if (at != prompt.npos) push(prompt.substr(at + std::string_view("<|start|>assistant").size()));
       out = {};
-    } else if (&f == &families::functionary && prompt.ends_with(">>>")) {
-      held = ">>>";  // the template has opened the first call, or "all"
+    } else if (!f.opened.empty() && prompt.ends_with(f.opened)) {
+      held = f.opened;  // the template has begun the first call, or what is said to the user
       place = Place::body;
     }
     push(options.begun);
@@ -135,7 +125,7 @@ struct AnswerReader::State {
     const AnswerParts parts = splitter.finish();
     out.reasoning += parts.reasoning;
     text(parts.text);
-    if (place == Place::body && functions.empty()) held.erase(0, 3), place = Place::words;
+    if (place == Place::body && functions.empty()) held.erase(0, family.opened.size()), place = Place::words;
     next_look = 0;
     while (step()) {
     }
@@ -203,12 +193,12 @@ struct AnswerReader::State {
     return false;
   }
 
-  // No tools: everything is text, but for the name of the channel "all" that some templates leave to the model.
+  // No tools: everything is text, but for what says to whom it is said.
   void text_alone() {
-    constexpr std::string_view all = ">>>all\n";
+    const std::string_view to_user = family.to_user;
     if (place == Place::body) {
-      if (held.size() < all.size() && all.starts_with(held)) return;
-      held.erase(0, held.starts_with(all) ? all.size() : 3);
+      if (held.size() < to_user.size() && to_user.starts_with(held)) return;
+      held.erase(0, held.starts_with(to_user) ? to_user.size() : family.opened.size());
       place = Place::words;
     }
     out.text += std::exchange(held, "");
@@ -273,8 +263,8 @@ struct AnswerReader::State {
     if (n == not_yet) return wait();
     place = Place::words;
     if (n == no_call) {
-      if (&family == &families::functionary) {  // >>>all and its line end
-        held.erase(0, held.find('\n') + 1);
+      if (!family.to_user.empty() && held.starts_with(family.to_user)) {
+        held.erase(0, family.to_user.size());
         return true;
       }
       const auto opening = std::ranges::find_if(family.openings, [&](auto o) { return held.starts_with(o); });

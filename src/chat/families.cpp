@@ -35,41 +35,15 @@ std::string forced_opening(const ChatFamily& family, std::string_view function, 
   const ReasoningSplitter reasoning(prompt_text);
   if (reasoning.inside() && !family.channels) closing = std::string(reasoning.close()) + "\n\n";
   std::string opening = family.forced(function);
-  if (&family == &families::functionary && !prompt_text.ends_with(">>>")) opening = ">>>" + opening;
+  if (!prompt_text.ends_with(family.opened)) opening.insert(0, family.opened);
   return closing + opening;
 }
 
 SilentTokens silent_tokens(const ChatFamily& family, const Tokenizer& tokenizer) {
-  // What the readers of answers look for, besides the openings of the family itself.
-  static constexpr std::string_view marks[] = {"<think>",
-                                               "</think>",
-                                               "<thinking>",
-                                               "</thinking>",
-                                               "<reasoning>",
-                                               "</reasoning>",
-                                               "[THINK]",
-                                               "[/THINK]",
-                                               "<seed:think>",
-                                               "</seed:think>",
-                                               "◁think▷",
-                                               "◁/think▷",
-                                               "</tool_call>",
-                                               "[ARGS]",
-                                               "[CALL_ID]",
-                                               "<|END_ACTION|>",
-                                               "</function>",
-                                               "<|/tool_call|>",
-                                               "<｜tool▁calls▁end｜>",
-                                               "<｜tool▁call▁begin｜>",
-                                               "<｜tool▁call▁end｜>",
-                                               "<｜tool▁sep｜>",
-                                               "<function="};
-  static constexpr std::string_view channels[] = {"<|start|>", "<|channel|>", "<|message|>", "<|constrain|>",
-                                                  "<|end|>",   "<|return|>",  "<|call|>"};
   auto kept = [&](std::string_view text) {
-    auto holds = [&](std::string_view mark) { return mark.find(text) != mark.npos; };
-    return std::ranges::any_of(marks, holds) || std::ranges::any_of(family.openings, holds) ||
-           (family.channels && std::ranges::any_of(channels, holds));
+    auto holds = [&](std::string_view mark) { return families::contains(mark, text); };
+    return marks_reasoning(text) || std::ranges::any_of(family.openings, holds) ||
+           std::ranges::any_of(family.markers, holds);
   };
   auto silent = std::make_shared<std::vector<bool>>(static_cast<size_t>(tokenizer.size()));
   for (int32_t id = 0; id < tokenizer.size(); ++id)

@@ -53,6 +53,9 @@ struct ChatFamily {
   std::string_view ending = "}";
   /// Other special tokens that mean something to the reader: they are shown to it.
   std::vector<std::string_view> markers = {};
+  /// Where every answer says to whom it is said (functionary): with what it begins for the user, and with what a
+  /// template may have begun it already.
+  std::string_view to_user = "", opened = "";
   /// Calls carry ids of nine letters and digits (Mistral); else "call_" and 24.
   bool short_ids = false;
   /// Messages in channels (harmony): openings and the rest above are not used.

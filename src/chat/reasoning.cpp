@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "chat/marker.h"
+
 namespace madang {
 namespace {
 
@@ -14,24 +16,18 @@ constexpr std::array markers = {
     Markers{"<think>", "</think>"},        // DeepSeek-R1, Qwen 3, SmolLM3, GLM
     Markers{"<thinking>", "</thinking>"},  // Claude-style distillations
     Markers{"<reasoning>", "</reasoning>"},
-    Markers{"[THINK]", "[/THINK]"},                                                                     // Magistral
-    Markers{"<seed:think>", "</seed:think>"},                                                           // Seed-OSS
+    Markers{"<|START_THINKING|>", "<|END_THINKING|>"},  // Command R7B, A
+    Markers{"[THINK]", "[/THINK]"},                     // Magistral
+    Markers{"<seed:think>", "</seed:think>"},           // Seed-OSS
     Markers{"<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"},  // gpt-oss
     Markers{"◁think▷", "◁/think▷"},                                                                     // Kimi
 };
 
-constexpr std::string_view blanks = " \t\r\n";
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
 std::string_view without_blanks_left(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
   return text;
-}
-
-// How many bytes at the end of `text` begin `marker`, short of all of it.
-size_t started(std::string_view text, std::string_view marker) {
-  for (size_t n = std::min(text.size(), marker.size() - 1); n > 0; --n)
-    if (text.ends_with(marker.substr(0, n))) return n;
-  return 0;
 }
 
 }  // namespace
@@ -85,6 +81,11 @@ AnswerParts ReasoningSplitter::finish() {
   (state_ == State::reasoning ? out.reasoning : out.text) = state_ == State::gap ? "" : std::move(held_);
   held_.clear();
   return out;
+}
+
+bool marks_reasoning(std::string_view text) {
+  return std::ranges::any_of(markers,
+                             [&](const Markers& m) { return contains(m.open, text) || contains(m.close, text); });
 }
 
 }  // namespace madang

@@ -34,4 +34,7 @@ class ReasoningSplitter {
   std::string held_;
 };
 
+/// Whether a token's text belongs to one of the markers.
+bool marks_reasoning(std::string_view text);
+
 }  // namespace madang

@@ -135,6 +135,13 @@ std::vector<Case> cases() {
        {{"weather", seoul}, {"add", R"({"a":1})"}},
        "",
        "<|start_header_id|>assistant<|end_header_id|>\n\n>>>"},
+      {"functionary", "weather\nno JSON", ">>>weather\nno JSON", {}, "", "...>>>"},
+      {"command-r7b",
+       "<|START_THINKING|>생각<|END_THINKING|><|START_ACTION|>[{\"tool_name\": \"weather\", \"parameters\": " + seoul +
+           "}]<|END_ACTION|>",
+       "",
+       {{"weather", seoul}},
+       "생각"},
       {"functionary", "all\n안녕하세요", "안녕하세요", {}, "", "...>>>"},
       {"gemma", "```tool_code\nweather(city=\"서울\")\n```", "", {{"weather", R"({"city":"서울"})"}}},
       {"gemma", "```tool_code\nprint(add(a=1))\n```", "", {{"add", R"({"a":1})"}}},

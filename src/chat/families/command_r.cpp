@@ -59,7 +59,7 @@ const ChatFamily command_r7b = {
     .tail = [](std::string_view rest) { return json_tail(rest, {close}); },
     .forced = [](std::string_view f) { return json_opening("<|START_ACTION|>[\n    ", f, "tool_name", "parameters"); },
     .ending = "}\n]<|END_ACTION|>",
-    .markers = {close, "<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>", "<|END_RESPONSE|>"},
+    .markers = {close},
 };
 
 }  // namespace madang::families

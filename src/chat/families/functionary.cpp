@@ -11,7 +11,7 @@ constexpr std::string_view open = ">>>";
 size_t length(std::string_view body) {
   const size_t line = body.find('\n');
   if (line == body.npos) return not_yet;
-  return trimmed(body.substr(open.size(), line - open.size())) == "all" ? no_call : json_end(body, line);
+  return body.substr(open.size(), line - open.size()) == "all" ? no_call : json_end(body, line);
 }
 
 CallHead head(std::string_view body) {
@@ -38,6 +38,8 @@ const ChatFamily functionary = {
     .tail = [](std::string_view rest) { return closing_tail(rest, {}); },
     .forced = [](std::string_view f) { return f.empty() ? std::string() : std::string(f) + "\n"; },
     .ending = "",
+    .to_user = ">>>all\n",
+    .opened = open,
 };
 
 }  // namespace madang::families

@@ -2,11 +2,11 @@
 #include <algorithm>
 
 #include "chat/family.h"
+#include "chat/marker.h"
 
 namespace madang::families {
 namespace {
 
-constexpr std::string_view blanks = " \t\r\n";
 const CallHead unknown_head{}, no_head = {.is = CallHead::Is::none};
 
 size_t after_blanks(std::string_view text, size_t at) {

@@ -3,11 +3,10 @@
 #include <cctype>
 
 #include "chat/family.h"
+#include "chat/marker.h"
 
 namespace madang::families {
 namespace {
-
-constexpr std::string_view blanks = " \t\r\n";
 
 std::optional<Json> parsed(std::string_view text) {
   Json value = Json::parse(text, nullptr, false);
