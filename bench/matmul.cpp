@@ -11,6 +11,7 @@
 #include "base/cpu.h"
 #include "base/random.h"
 #include "base/thread_pool.h"
+#include "engine/machine.h"
 #include "kernels/table.h"
 #include "tensor/half.h"
 #include "tensor/tensor.h"
@@ -32,36 +33,6 @@ double seconds(Work&& work) {
   }
   std::ranges::nth_element(times, times.begin() + static_cast<long>(times.size() / 2));
   return times[times.size() / 2];
-}
-
-double read_limit(ThreadPool& pool) {  // GB/s over 512 MiB, eight sums so that adding does not hold it back
-  Buffer memory(DType::f32, {128 << 20});
-  std::vector<float> sink(1024);
-  const double s = seconds([&] {
-    pool.parallel(1024, 8, [&](int64_t begin, int64_t end) {
-      for (int64_t piece = begin; piece < end; ++piece) {
-        const float* p = memory.f32() + piece * (128 << 10);
-        float sum[64] = {};
-        for (int64_t i = 0; i < 128 << 10; i += 64)
-          for (int j = 0; j < 64; ++j) sum[j] += p[i + j];
-        for (float part : sum)
-          sink[static_cast<size_t>(piece)] += part;  // all of them count, or the compiler skips reads
-      }
-    });
-  });
-  return static_cast<double>(memory.view().bytes()) / s / 1e9;
-}
-
-double multiply_limit(ThreadPool& pool, const Kernels& k) {  // GMAC/s of a product that stays in the first-level cache
-  Buffer w(DType::f32, {8, 512}), x(DType::f32, {12, 512}), y(DType::f32, {12, 8 * 64});
-  const Weight weight{&f32_format, static_cast<const uint8_t*>(w.view().data), 8, 512, nullptr};
-  const int64_t calls = 4096;
-  const double s = seconds([&] {
-    pool.parallel(calls, 64, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) k.matmul_exact(weight, x.f32(), 12, 0, 8, y.f32() + i % 64 * 8, 8 * 64);
-    });
-  });
-  return static_cast<double>(calls) * 8 * 512 * 12 / s / 1e9;
 }
 
 void run(ThreadPool& pool, const Kernels& k, const Format& format, int64_t tokens) {
@@ -111,7 +82,9 @@ int main(int argc, char** argv) {
   const char* forced = std::getenv("MADANG_ISA");
   const Kernels& best = pick_kernels(forced ? forced : "");
   fmt::print("{}, {} threads, kernels {}\n", Cpu::detect().name, pool.size(), best.name);
-  fmt::print("limits: memory reads {:.1f} GB/s, float32 {:.1f} GMAC/s\n", read_limit(pool), multiply_limit(pool, best));
+  const MachineLimits limits = measure_limits(pool, best);
+  fmt::print("limits: memory reads {:.1f} GB/s, float32 {:.1f} GMAC/s, int8 {:.1f} GMAC/s\n", limits.read_bytes / 1e9,
+             limits.multiplies_f32 / 1e9, limits.multiplies_int8 / 1e9);
   fmt::print("weight 8192 x 2048; left exact (float32), right fast (int8 activations)\n");
   for (const Format& format : formats()) {
     if (argc > 1 && format.name != argv[1]) continue;

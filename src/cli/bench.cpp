@@ -101,7 +101,9 @@ int run(const Arguments& arguments, Surroundings& around) {
   const MachineLimits limits = measure_limits(pool, kernels);
   const Parameters size = count_parameters(checkpoint->source(), checkpoint->config());
   r.generate_limit = limits.read_bytes / static_cast<double>(size.bytes_a_token);
-  r.prompt_limit = limits.multiplies_f32 / static_cast<double>(size.active);
+  const bool integers = options.work.compute == Compute::fast;
+  const double multiplies = integers ? limits.multiplies_int8 : limits.multiplies_f32;
+  r.prompt_limit = multiplies / static_cast<double>(size.active);
   const std::string cpu = Cpu::detect().name;
   if (arguments.has("--json")) {
     *around.out << Json{{"model", checkpoint->name()},
@@ -115,10 +117,11 @@ int run(const Arguments& arguments, Surroundings& around) {
                         {"generated_tokens_per_second", r.generate_rate},
                         {"first_token_seconds", r.first_token},
                         {"second_turn_first_token_seconds", r.second_turn},
-                        {"limit_prompt_tokens_per_second_float32", r.prompt_limit},
+                        {"limit_prompt_tokens_per_second", r.prompt_limit},
                         {"limit_generated_tokens_per_second", r.generate_limit},
                         {"memory_read_bytes_per_second", limits.read_bytes},
-                        {"float32_multiply_adds_per_second", limits.multiplies_f32}}
+                        {"float32_multiply_adds_per_second", limits.multiplies_f32},
+                        {"int8_multiply_adds_per_second", limits.multiplies_int8}}
                        .dump(2)
                 << '\n';
     return 0;
@@ -128,7 +131,8 @@ int run(const Arguments& arguments, Surroundings& around) {
   };
   *around.out << fmt::format("{}  ·  {}, {} × {}\n", checkpoint->name(), cpu, pool.size(), kernels.name);
   row(say("prompt, {} tokens", r.prompt), fmt::format("{:.1f} tokens/s", r.prompt_rate),
-      around.words(say("float32 would allow {}", fmt::format("{:.0f}", r.prompt_limit))));
+      around.words(say("multiplying at {} G/s allows {}", fmt::format("{:.0f}", multiplies / 1e9),
+                       fmt::format("{:.0f}", r.prompt_limit))));
   row(say("answer, {} tokens", r.generate), fmt::format("{:.1f} tokens/s", r.generate_rate),
       around.words(say("reading memory at {} GB/s allows {}", fmt::format("{:.1f}", limits.read_bytes / 1e9),
                        fmt::format("{:.0f}", r.generate_limit))));

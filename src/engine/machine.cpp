@@ -26,7 +26,8 @@ double fastest(double budget, Work&& work) {
 }
 
 double read_rate(ThreadPool& pool) {
-  // 1 GiB: more than the caches of the largest servers hold. Sixty-four sums, so that adding does not hold reading back.
+  // 1 GiB: more than the caches of the largest servers hold. Sixty-four sums, so that adding does not hold reading
+  // back.
   constexpr int64_t pieces = 2048, piece = 128 << 10;
   Buffer memory(DType::f32, {pieces * piece});
   std::fill(memory.f32(), memory.f32() + pieces * piece, 1.0f);  // pages of its own, not one page of zeros
@@ -62,10 +63,33 @@ double multiply_rate(ThreadPool& pool, const Kernels& k) {
   return static_cast<double>(calls * rows * cols * tokens) / s;
 }
 
+double integer_rate(ThreadPool& pool, const Kernels& k) {
+  constexpr int64_t rows = 64, cols = 512, tokens = 48, calls = 2048;
+  const Format& format = *format_by_name("Q8_0");
+  std::vector<uint8_t> blocks(static_cast<size_t>(rows * format.row_bytes(cols)), 1);  // small codes and scales
+  const Weight weight{.format = &format, .bytes = blocks.data(), .rows = rows, .cols = cols, .owner = nullptr};
+  const Panels panels = pack(weight, pool);
+  Buffer x(DType::f32, {tokens, cols}), y(DType::f32, {tokens, rows * 64});
+  std::fill(x.f32(), x.f32() + tokens * cols, 0.5f);
+  Int8Rows q{.rows = tokens, .cols = cols, .tile = Int8Rows::tile_of(tokens)};
+  std::vector<int8_t> code(static_cast<size_t>(q.slots() * 32));
+  std::vector<float> scale(static_cast<size_t>(q.slots())), low(scale.size());
+  std::vector<int32_t> less(scale.size() * 3);
+  q.code = code.data(), q.scale = scale.data(), q.low = low.data(), q.less = less.data();
+  k.to_int8(x.f32(), 0, tokens, q);
+  const double s = fastest(0.2, [&] {
+    pool.parallel(calls, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        k.matmul_fast(panels, q, 0, panels.count(), y.f32() + i % 64 * rows, rows * 64);
+    });
+  });
+  return static_cast<double>(calls * rows * cols * tokens) / s;
+}
+
 }  // namespace
 
 MachineLimits measure_limits(ThreadPool& pool, const Kernels& kernels) {
-  return {read_rate(pool), multiply_rate(pool, kernels)};
+  return {read_rate(pool), multiply_rate(pool, kernels), integer_rate(pool, kernels)};
 }
 
 }  // namespace madang

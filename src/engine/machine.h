@@ -6,8 +6,10 @@
 namespace madang {
 
 struct MachineLimits {
-  double read_bytes = 0;      ///< bytes a second, reading memory on all threads
-  double multiplies_f32 = 0;  ///< multiply-adds a second of the float32 kernel on weights that stay in the caches
+  double read_bytes = 0;  ///< bytes a second, reading memory on all threads
+  // Multiply-adds a second on weights that stay in the caches.
+  double multiplies_f32 = 0;   ///< of the float32 kernel
+  double multiplies_int8 = 0;  ///< of the integer kernel, on Q8_0
 };
 
 /// Takes about a second.
