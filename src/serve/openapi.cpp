@@ -84,6 +84,7 @@ std::vector<Operation> operations() {
         {"metadata", "object", "up to 16 texts"}}},
       {"get", "/v1/responses/{id}", "Responses", "A stored response"},
       {"delete", "/v1/responses/{id}", "Responses", "Forget it"},
+      {"post", "/v1/responses/{id}/cancel", "Responses", "Stop one that runs in the background"},
       {"get", "/v1/responses/{id}/input_items", "Responses", "What it was asked"},
       {"post",
        "/v1/messages",

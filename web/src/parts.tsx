@@ -112,3 +112,18 @@ export function ThemeSwitch() {
     </label>
   );
 }
+
+/** The two ways out of a form in a sheet: something quiet, and saving. */
+export function FormActions({ quiet, onQuiet }: { quiet: string; onQuiet(): void }) {
+  const words = useWords();
+  return (
+    <div class="actions">
+      <button type="button" class="plain" onClick={onQuiet}>
+        {quiet}
+      </button>
+      <button type="submit" class="strong">
+        {words.save}
+      </button>
+    </div>
+  );
+}

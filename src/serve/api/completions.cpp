@@ -126,8 +126,11 @@ class Completion {
     Json choices = Json::array();
     for (size_t i = 0; i < ids_.size(); ++i) {
       auto all = co_await read(i);
-      if (request_.best_of > request_.talk.n) std::ranges::stable_sort(all, std::ranges::greater(), &Choice::mean);
       for (int k = 0; k < request_.talk.n; ++k) {
+        if (request_.best_of > request_.talk.n) {  // the likeliest of those left, the first of equals
+          const auto best = std::ranges::max_element(all.begin() + k, all.end(), {}, &Choice::mean);
+          std::rotate(all.begin() + k, best, best + 1);
+        }
         Choice& c = all[static_cast<size_t>(k)];
         const std::string before = request_.echo ? echo(i) : std::string();
         choices.push_back(told(choices.size(), before + c.text, logprobs(c.logprobs, characters(before)), c.finish));

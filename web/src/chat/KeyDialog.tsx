@@ -1,7 +1,7 @@
 // Asks for the key of a server that answered 401.
 import { useState } from 'preact/hooks';
 import { useWords } from '../look.ts';
-import { Sheet } from '../parts.tsx';
+import { FormActions, Sheet } from '../parts.tsx';
 import type { Session } from '../talk/session.ts';
 
 export function KeyDialog({ session, onClose }: { session: Session; onClose(): void }) {
@@ -26,14 +26,7 @@ export function KeyDialog({ session, onClose }: { session: Session; onClose(): v
             onInput={(event) => setKey(event.currentTarget.value)}
           />
         </label>
-        <div class="actions">
-          <button type="button" class="plain" onClick={onClose}>
-            {words.cancel}
-          </button>
-          <button type="submit" class="strong">
-            {words.save}
-          </button>
-        </div>
+        <FormActions quiet={words.cancel} onQuiet={onClose} />
       </form>
     </Sheet>
   );

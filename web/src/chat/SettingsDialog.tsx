@@ -1,7 +1,7 @@
 // System prompt and sampling of one conversation. An empty field is not sent: the model's own default holds.
 import { useState } from 'preact/hooks';
 import { useWords } from '../look.ts';
-import { Sheet } from '../parts.tsx';
+import { FormActions, Sheet } from '../parts.tsx';
 import { noSettings, type Settings } from '../talk/conversation.ts';
 
 type Parameter = 'temperature' | 'top_p' | 'top_k' | 'min_p' | 'max_tokens' | 'seed';
@@ -66,14 +66,7 @@ export function SettingsDialog({ settings, onSave, onDefault, onClose }: Props) 
           <input type="checkbox" checked={asDefault} onChange={(event) => setAsDefault(event.currentTarget.checked)} />
           {words.asDefault}
         </label>
-        <div class="actions">
-          <button type="button" class="plain" onClick={() => setDraft({ ...noSettings })}>
-            {words.reset}
-          </button>
-          <button type="submit" class="strong">
-            {words.save}
-          </button>
-        </div>
+        <FormActions quiet={words.reset} onQuiet={() => setDraft({ ...noSettings })} />
       </form>
     </Sheet>
   );

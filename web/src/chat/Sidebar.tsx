@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Route } from '../App.tsx';
 import { useWords } from '../look.ts';
-import { Brand, Icon, LanguageSwitch, Sheet, ThemeSwitch } from '../parts.tsx';
+import { Brand, FormActions, Icon, LanguageSwitch, Sheet, ThemeSwitch } from '../parts.tsx';
 import type { Conversation } from '../talk/conversation.ts';
 import { fromJson, ImportError, toJson } from '../talk/exchange.ts';
 import type { Session, State } from '../talk/session.ts';
@@ -176,14 +176,7 @@ function RenameDialog({ session, talk, onClose }: { session: Session; talk: Conv
           <span>{words.title}</span>
           <input autofocus value={title} maxLength={200} onInput={(event) => setTitle(event.currentTarget.value)} />
         </label>
-        <div class="actions">
-          <button type="button" class="plain" onClick={onClose}>
-            {words.cancel}
-          </button>
-          <button type="submit" class="strong">
-            {words.save}
-          </button>
-        </div>
+        <FormActions quiet={words.cancel} onQuiet={onClose} />
       </form>
     </Sheet>
   );
