@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/opening.h"
 #include "cli/terminal.h"
 #include "compress/quantize.h"
@@ -97,9 +98,10 @@ int run(const Arguments& arguments, Surroundings& around) {
     const std::string& to = arguments.operands()[1];
     if (std::ifstream(to) && !arguments.has("--force"))
       throw Error(Kind::refused, say("the file is there already")).at(to).hint(say("--force writes over it"));
+    Interrupt interrupt;  // before there are threads: Ctrl-C leaves no half file behind
     ThreadPool pool(static_cast<int>(arguments.integer("--threads", 0, 1, 1024)));
     ProgressBar bar(around);
-    quantize(plan, to, pool, bar.listener());
+    quantize(plan, to, pool, [&](const Progress& p) { return bar.show(p) && !interrupt.pressed(); });
   }
   if (json) {
     *around.out << as_json(plan, !dry).dump(2) << '\n';
