@@ -14,7 +14,7 @@ default_model=smollm2-135m-instruct
 # What docs/dependencies.md argues for, by Debian 12's names.
 packages="g++ clang-19 cmake ninja-build pkg-config ca-certificates python3
   libfmt-dev nlohmann-json3-dev libicu-dev libpcre2-dev libgmp-dev libcurl4-openssl-dev libssl-dev libzip-dev
-  libedit-dev libboost1.81-dev libsqlite3-dev libpqxx-dev libgtest-dev libbenchmark-dev"
+  libedit-dev libboost1.81-dev libsqlite3-dev libpqxx-dev zlib1g-dev libgtest-dev libbenchmark-dev"
 
 say() { printf '%s\n' "$*" >&2; }
 

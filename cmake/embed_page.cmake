@@ -59,7 +59,10 @@ function(gzip_hex path result)
   file(ARCHIVE_CREATE OUTPUT ${WORK}/one.gz PATHS ${path} FORMAT raw COMPRESSION GZip COMPRESSION_LEVEL 9)
   file(READ ${WORK}/one.gz hex HEX)
   file(REMOVE ${WORK}/one.gz)
-  string(REGEX REPLACE "^(........)........" "\\100000000" hex "${hex}")
+  # By position: CMake's regular expressions take "^" for the beginning of every piece that is left.
+  string(SUBSTRING "${hex}" 0 8 before)
+  string(SUBSTRING "${hex}" 16 -1 after)
+  set(hex "${before}00000000${after}")
   set(${result} "${hex}" PARENT_SCOPE)
 endfunction()
 

@@ -2,6 +2,8 @@
 #include "serve/page.h"
 
 #include <gtest/gtest.h>
+#include <openssl/sha.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <set>
@@ -36,6 +38,31 @@ TEST(Page, FilesAreGzipWithoutATimeAndTagsAreTheirOwn) {
     tags.insert(file.etag);
   }
   EXPECT_EQ(tags.size(), page_files().size());
+}
+
+std::string unpacked(std::span<const unsigned char> gzip) {
+  std::string out(16 << 20, '\0');
+  z_stream stream{};
+  EXPECT_EQ(inflateInit2(&stream, 16 + MAX_WBITS), Z_OK);  // 16: gzip
+  stream.next_in = const_cast<unsigned char*>(gzip.data()), stream.avail_in = static_cast<unsigned>(gzip.size());
+  stream.next_out = reinterpret_cast<unsigned char*>(out.data()), stream.avail_out = static_cast<unsigned>(out.size());
+  EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END) << (stream.msg ? stream.msg : "");
+  out.resize(stream.total_out);
+  inflateEnd(&stream);
+  return out;
+}
+
+// The tag is the beginning of the SHA-256 of what the bundler wrote, so it tells whether all of it arrived.
+TEST(Page, FilesUnpackToWhatWasBundled) {
+  for (const PageFile& file : page_files()) {
+    const std::string text = unpacked(file.bytes);
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
+    std::string hex = "\"";
+    for (int i = 0; i < 10; ++i)
+      for (int shift : {4, 0}) hex += "0123456789abcdef"[digest[i] >> shift & 15];
+    EXPECT_EQ(file.etag, hex + '"') << file.path;
+  }
 }
 
 TEST(Page, ThePolicyAllowsNothingInline) {
