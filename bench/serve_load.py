@@ -100,7 +100,7 @@ async def main():
             print(f"{name} ({middle['madang']['prompt']:.0f} prompt tokens each)")
             for who, m in middle.items():
                 print(f"  {who:7} {m['rate']:7.1f} tokens/s   first token {m['median']:6.2f} s median {m['worst']:6.2f} s worst")
-            if asked.rival:
+            if asked.rival and middle["rival"]["rate"] > 0 and middle["rival"]["median"] > 0:
                 ours, theirs = middle["madang"], middle["rival"]
                 print(f"  ratio   {ours['rate'] / theirs['rate']:7.2f} x          first token "
                       f"{ours['median'] / theirs['median']:6.2f} x        {ours['worst'] / theirs['worst']:6.2f} x", flush=True)
