@@ -1,10 +1,8 @@
 #include "base/thread_pool.h"
 
-#include <sched.h>
-
 #include <algorithm>
-#include <fstream>
-#include <string>
+
+#include "base/host.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -22,18 +20,7 @@ constexpr int spins = 4000;
 
 }  // namespace
 
-int ThreadPool::usable_processors() {
-  int n = static_cast<int>(std::thread::hardware_concurrency());
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) n = CPU_COUNT(&set);
-  // cgroup v2: "quota period" in microseconds, or "max period".
-  std::ifstream limit("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (limit >> quota >> period && quota != "max" && period > 0)
-    n = std::min(n, std::max(1, static_cast<int>(std::stod(quota) / period)));
-  return std::max(n, 1);
-}
+int ThreadPool::usable_processors() { return Host::detect().usable(); }
 
 ThreadPool::ThreadPool(int threads) {
   if (threads <= 0) threads = usable_processors();

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <set>
 
 #include "base/cpu.h"
 #include "base/error.h"
@@ -45,15 +46,46 @@ Times answer_of(Engine& engine, std::vector<int32_t> prompt, int64_t tokens, boo
   return t;
 }
 
+// Tokens a second of all sequences together, from when the last of them has begun to answer.
+double batch_rate(Engine& engine, std::vector<std::vector<int32_t>> prompts, int64_t generate) {
+  const auto all = static_cast<int64_t>(prompts.size());
+  std::vector<int64_t> numbers;
+  for (auto& prompt : prompts)
+    numbers.push_back(engine.submit({.prompt = std::move(prompt), .sampler = {.temperature = 0}, .reuse = false}));
+  std::set<int64_t> begun;
+  Clock::time_point begin;
+  int64_t tokens = 0;
+  while (tokens < all * generate && engine.busy()) {
+    const auto events = engine.step();
+    const bool counted = static_cast<int64_t>(begun.size()) == all;
+    for (const Event& e : events) {
+      if (e.finish != Finish::none) throw Error(Kind::internal, say("a sequence ended while it was timed"));
+      begun.insert(e.request);
+    }
+    if (counted)
+      tokens += static_cast<int64_t>(events.size());
+    else if (static_cast<int64_t>(begun.size()) == all)
+      begin = Clock::now();
+  }
+  const double s = std::chrono::duration<double>(Clock::now() - begin).count();
+  for (int64_t number : numbers) engine.cancel(number);
+  while (engine.busy()) engine.step();
+  return static_cast<double>(tokens) / s;
+}
+
+struct Plan {
+  int64_t prompt = 0, generate = 0, repeat = 0, batch = 1;
+};
+
 struct Result {
-  int64_t prompt = 0, generate = 0;
   double prompt_rate = 0, generate_rate = 0;    // tokens a second
+  double batch_rate = 0;                        // tokens a second of all sequences of the batch
   double first_token = 0, second_turn = 0;      // seconds
   double prompt_limit = 0, generate_limit = 0;  // tokens a second
 };
 
-Result measure(const Checkpoint& checkpoint, const EngineOptions& options, int64_t prompt, int64_t generate,
-               int64_t repeat, const OnProgress& progress) {
+Result measure(const Checkpoint& checkpoint, const EngineOptions& options, const Plan& plan,
+               const OnProgress& progress) {
   Engine engine(checkpoint, options);
   Random random(1);
   auto some_ids = [&](int64_t n) {
@@ -62,39 +94,50 @@ Result measure(const Checkpoint& checkpoint, const EngineOptions& options, int64
       id = static_cast<int32_t>(random.bits() % static_cast<uint64_t>(checkpoint.model().vocabulary()));
     return ids;
   };
-  std::vector<double> firsts, rests, seconds;
-  for (int64_t round = -1; round < repeat; ++round) {  // the first is a warm-up
-    std::vector<int32_t> ids = some_ids(prompt);
-    const Times t = answer_of(engine, ids, generate, true);
+  std::vector<double> firsts, rests, seconds, batches;
+  for (int64_t round = -1; round < plan.repeat; ++round) {  // the first is a warm-up
+    std::vector<int32_t> ids = some_ids(plan.prompt);
+    const Times t = answer_of(engine, ids, plan.generate, true);
     // The second turn: what was said, the answer, and sixteen tokens more.
     ids.insert(ids.end(), t.answer.begin(), t.answer.end());
     const auto question = some_ids(16);
     ids.insert(ids.end(), question.begin(), question.end());
     const Times again = answer_of(engine, ids, 1, true);
     engine.clear_cache();
-    if (progress && !progress({say("measuring"), round + 2, repeat + 1}))
+    double together = 0;
+    if (plan.batch > 1) {
+      std::vector<std::vector<int32_t>> prompts;
+      for (int64_t i = 0; i < plan.batch; ++i) prompts.push_back(some_ids(plan.prompt));
+      together = batch_rate(engine, std::move(prompts), plan.generate);
+    }
+    if (progress && !progress({say("measuring"), round + 2, plan.repeat + 1}))
       throw Error(Kind::refused, say("stopped on request"));
     if (round < 0) continue;
+    batches.push_back(together);
     firsts.push_back(t.first), rests.push_back(t.rest), seconds.push_back(again.first);
   }
-  Result r{.prompt = prompt, .generate = generate};
+  Result r;
   r.first_token = median(firsts), r.second_turn = median(seconds);
-  r.prompt_rate = static_cast<double>(prompt) / r.first_token;
-  r.generate_rate = generate > 1 ? static_cast<double>(generate - 1) / median(rests) : 0;
+  r.prompt_rate = static_cast<double>(plan.prompt) / r.first_token;
+  r.generate_rate = static_cast<double>(plan.generate - 1) / median(rests);
+  r.batch_rate = median(batches);
   return r;
 }
 
 int run(const Arguments& arguments, Surroundings& around) {
   const auto checkpoint = open_checkpoint(arguments, around, arguments.operands()[0]);
-  const int64_t prompt = arguments.integer("--prompt", 512, 1, 1 << 20),
-                generate = arguments.integer("--generate", 64, 2, 1 << 20),
-                repeat = arguments.integer("--repeat", 5, 1, 1000);
+  const Plan plan{.prompt = arguments.integer("--prompt", 512, 1, 1 << 20),
+                  .generate = arguments.integer("--generate", 64, 2, 1 << 20),
+                  .repeat = arguments.integer("--repeat", 5, 1, 1000),
+                  .batch = arguments.integer("--batch", 1, 1, 256)};
   EngineOptions options;
   options.work = work_options(arguments, around, Compute::fast);
   options.kv = kv_type(arguments, KvType::f16);
-  options.context = prompt + 2 * generate + 64;
+  // While the last sequence of a batch reads its prompt, the first ones answer already: a token for each chunk.
+  const int64_t meanwhile = plan.batch * (plan.prompt / options.schedule.chunk + 1);
+  options.context = plan.prompt + 2 * plan.generate + 64 + meanwhile;
   ProgressBar bar(around);
-  Result r = measure(*checkpoint, options, prompt, generate, repeat, bar.listener());
+  Result r = measure(*checkpoint, options, plan, bar.listener());
   bar.clear();
   ThreadPool pool(options.work.threads);
   const Kernels& kernels = pick_kernels(options.work.kernels);
@@ -106,36 +149,39 @@ int run(const Arguments& arguments, Surroundings& around) {
   r.prompt_limit = multiplies / static_cast<double>(size.active);
   const std::string cpu = Cpu::detect().name;
   if (arguments.has("--json")) {
-    *around.out << Json{{"model", checkpoint->name()},
-                        {"cpu", cpu},
-                        {"kernels", kernels.name},
-                        {"threads", pool.size()},
-                        {"prompt_tokens", r.prompt},
-                        {"generated_tokens", r.generate},
-                        {"repeats", repeat},
-                        {"prompt_tokens_per_second", r.prompt_rate},
-                        {"generated_tokens_per_second", r.generate_rate},
-                        {"first_token_seconds", r.first_token},
-                        {"second_turn_first_token_seconds", r.second_turn},
-                        {"limit_prompt_tokens_per_second", r.prompt_limit},
-                        {"limit_generated_tokens_per_second", r.generate_limit},
-                        {"memory_read_bytes_per_second", limits.read_bytes},
-                        {"float32_multiply_adds_per_second", limits.multiplies_f32},
-                        {"int8_multiply_adds_per_second", limits.multiplies_int8}}
-                       .dump(2)
-                << '\n';
+    Json out{{"model", checkpoint->name()},
+             {"cpu", cpu},
+             {"kernels", kernels.name},
+             {"threads", pool.size()},
+             {"prompt_tokens", plan.prompt},
+             {"generated_tokens", plan.generate},
+             {"repeats", plan.repeat},
+             {"prompt_tokens_per_second", r.prompt_rate},
+             {"generated_tokens_per_second", r.generate_rate},
+             {"first_token_seconds", r.first_token},
+             {"second_turn_first_token_seconds", r.second_turn},
+             {"limit_prompt_tokens_per_second", r.prompt_limit},
+             {"limit_generated_tokens_per_second", r.generate_limit},
+             {"memory_read_bytes_per_second", limits.read_bytes},
+             {"float32_multiply_adds_per_second", limits.multiplies_f32},
+             {"int8_multiply_adds_per_second", limits.multiplies_int8}};
+    if (plan.batch > 1) out["batch"] = plan.batch, out["batch_generated_tokens_per_second"] = r.batch_rate;
+    *around.out << out.dump(2) << '\n';
     return 0;
   }
   auto row = [&](const Text& what, const std::string& value, const std::string& beside) {
     *around.out << padded(around.words(what), 28) << padded(value, 18) << styled(around, Style::dim, beside) << '\n';
   };
   *around.out << fmt::format("{}  ·  {}, {} × {}\n", checkpoint->name(), cpu, pool.size(), kernels.name);
-  row(say("prompt, {} tokens", r.prompt), fmt::format("{:.1f} tokens/s", r.prompt_rate),
+  row(say("prompt, {} tokens", plan.prompt), fmt::format("{:.1f} tokens/s", r.prompt_rate),
       around.words(say("multiplying at {} G/s allows {}", fmt::format("{:.0f}", multiplies / 1e9),
                        fmt::format("{:.0f}", r.prompt_limit))));
-  row(say("answer, {} tokens", r.generate), fmt::format("{:.1f} tokens/s", r.generate_rate),
+  row(say("answer, {} tokens", plan.generate), fmt::format("{:.1f} tokens/s", r.generate_rate),
       around.words(say("reading memory at {} GB/s allows {}", fmt::format("{:.1f}", limits.read_bytes / 1e9),
                        fmt::format("{:.0f}", r.generate_limit))));
+  if (plan.batch > 1)
+    row(say("{} answers at once", plan.batch), fmt::format("{:.1f} tokens/s", r.batch_rate),
+        around.words(say("{} times one", fmt::format("{:.2f}", r.batch_rate / r.generate_rate))));
   row(say("first token after"), fmt::format("{:.3f} s", r.first_token), "");
   row(say("second turn's first after"), fmt::format("{:.3f} s", r.second_turn), "");
   return 0;
@@ -155,6 +201,7 @@ Command bench_command() {
       .flags = joined({{"--prompt", "", "N", say("tokens of the prompt (512 if not given)")},
                        {"--generate", "", "N", say("tokens of the answer (64 if not given)")},
                        {"--repeat", "", "N", say("rounds (5 if not given)")},
+                       {"--batch", "", "N", say("also N answers at the same time")},
                        {"--config", "", "FILE", say("a config.json in place of the model's own")},
                        {"--json", "", "", say("as JSON, for programs")}},
                       work_flags(true)),

@@ -15,6 +15,7 @@ Command perplexity_command();
 Command quantize_command();
 Command imatrix_command();
 Command bench_command();
+Command cpu_command();
 Command pull_command();
 Command list_command();
 Command rm_command();

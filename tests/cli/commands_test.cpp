@@ -4,7 +4,9 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "chat/tiny_model.h"
+#include "quant/format.h"
 #include "store/safetensors.h"
 
 namespace madang {
@@ -191,6 +193,24 @@ TEST(Cli, CompletionKnowsWhatMayFollow) {
   for (const char* shell : {"bash", "zsh", "fish"})
     EXPECT_NE(call({"completion", shell}).out.find("__words"), std::string::npos);
   EXPECT_EQ(call({"completion", "csh"}).code, 2);
+}
+
+TEST(Cli, TellsWhatTheMachineIsAndWhatWasChosen) {
+  const Json found = Json::parse(call({"cpu", "--json", "--threads", "1"}).out);
+  EXPECT_EQ(found["threads"], 1);
+  EXPECT_FALSE(found["cpu"].get<std::string>().empty());
+  EXPECT_GT(found["memory_read_bytes_per_second"].get<double>(), 1e8);
+  EXPECT_GT(found["int8_multiply_adds_per_second"].get<double>(), 1e7);
+  EXPECT_EQ(found["formats"].size(), formats().size());
+  // The first that is granted, and no twin.
+  for (const Json& row : found["kernels_known"])
+    if (row["granted"]) {
+      EXPECT_EQ(row["name"], found["kernels"]);
+      break;
+    }
+  const std::string page = call({"cpu", "--lang", "ko"}).out;
+  EXPECT_NE(page.find("프로세서"), std::string::npos);
+  for (const Format& f : formats()) EXPECT_NE(page.find(f.name), std::string::npos) << f.name;
 }
 
 }  // namespace
