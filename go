@@ -2,7 +2,7 @@
 # madang's commands for a fresh machine. Plain POSIX shell; nothing is assumed but Debian 12 or one of its kin.
 #   ./go chat [MODEL] [flags]   install what is missing, build, fetch the model, talk
 #   ./go test                   the same build, then every test
-#   ./go suites                 the clients that people use against madang serve: fetches them and a small model
+#   ./go suites                 the clients and the browser that people use, against madang serve: fetches them and a model
 #   ./go build                  only the build: build/madang
 # Refuses nothing quietly: whatever it installs, it names first.
 set -eu
@@ -33,6 +33,9 @@ as_root() {
   fi
 }
 
+# The page is bundled by npm, whoever packed it; Debian's npm brings node.
+has_npm() { command -v npm && command -v node; }
+
 has_pip() { pip --version || pip3 --version || python3 -m pip --version; }
 
 missing_packages() {
@@ -41,11 +44,12 @@ missing_packages() {
     case $(dpkg-query -W -f='${Status}' "$name" 2>/dev/null) in *" installed") ;; *) printf ' %s' "$name" ;; esac
   done
   has_pip >/dev/null 2>&1 || printf ' python3-pip'
+  has_npm >/dev/null 2>&1 || printf ' npm'
 }
 
 install_packages() {
   if ! command -v dpkg-query >/dev/null; then
-    say "Not a Debian: please see to these yourself (names of Debian 12): $(echo $packages python3-pip)"
+    say "Not a Debian: please see to these yourself (names of Debian 12): $(echo $packages python3-pip npm)"
     return
   fi
   missing=$(missing_packages)
@@ -133,15 +137,19 @@ run_tests() {
   [ "$failed" = 0 ]
 }
 
-# The longer target: outside clients and validators, a real model. Needs the package registries.
+# The longer target: outside clients and validators, a browser, a real model. Needs the package registries.
 suites() {
   packages="$packages python3-venv"
+  [ -n "${CHROMIUM-}" ] || packages="$packages chromium"
   install_packages
   build_all madang
   "$madang" list | awk -v name="$default_model" '$1 == name { here = 1 } END { exit !here }' || "$madang" pull "$default_model"
   model=$("$madang" list --json | python3 -c 'import json, sys
 print(next(m["path"] for m in json.load(sys.stdin) if m["name"] == sys.argv[1]))' "$default_model")
-  exec "$root/tests/clients/run" "$madang" "$model" "$build/clients"
+  failed=0
+  "$root/tests/clients/run" "$madang" "$model" "$build/clients" || failed=1
+  "$root/tests/web/run.sh" || failed=1
+  return "$failed"
 }
 
 command=${1-help}

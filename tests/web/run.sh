@@ -11,4 +11,7 @@ cd "$here"
 [ -d node_modules ] || npm ci --ignore-scripts
 node_modules/.bin/tsc -p ../../web
 [ $# -gt 0 ] || set -- *_test.mjs
-exec node --test --test-reporter=spec --test-concurrency=1 "$@"
+# Playwright asks for a newer Node than Debian 12 has: the one in package.json, where it runs.
+node=node_modules/.bin/node
+[ -x "$node" ] || node=node
+exec "$node" --test --test-reporter=spec --test-concurrency=1 "$@"
