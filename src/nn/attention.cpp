@@ -32,7 +32,10 @@ Norm Attention::head_norm(const Scope& scope, int heads) const {
 }
 
 Attention::Heads Attention::project(Ctx& c, Tensor x) const {
-  if (shape_.fused == Fused::none) return {q_(c, x), k_(c, x), v_(c, x)};
+  if (shape_.fused == Fused::none) {
+    const auto [q, k, v] = together(c, x, q_, k_, v_);
+    return {q, k, v};
+  }
   Tensor all = qkv_(c, x);  // [T, q and k and v]
   int64_t q = shape_.heads * shape_.head_dim, kv = shape_.kv_heads * shape_.head_dim;
   if (shape_.fused == Fused::grouped) {

@@ -1,6 +1,8 @@
 // The layers models are made of. Each asks its Scope for weights by name and shape, and is called like a function.
 // Quantization and adapters live in Linear; no model knows of them.
 #pragma once
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 
@@ -25,6 +27,16 @@ class Linear {
   Weight weight_;
   Buffer bias_;
 };
+
+/// Several linear layers of one input, in one go: {q(c, x), k(c, x), v(c, x)}.
+template <class... Layers>
+std::array<Tensor, sizeof...(Layers)> together(Ctx& c, Tensor x, const Layers&... layers) {
+  Product products[] = {{layers.weight(), layers.bias(), {}}...};
+  linear(c, products, x);
+  std::array<Tensor, sizeof...(Layers)> y;
+  std::ranges::transform(products, y.begin(), &Product::y);
+  return y;
+}
 
 /// Token embeddings, and the output head that may be the same matrix.
 class Embed {

@@ -26,10 +26,12 @@ Mlp::Mlp(const Scope& scope, int64_t width, int64_t hidden, Act act, bool bias, 
 }
 
 Tensor Mlp::operator()(Ctx& c, Tensor x) const {
-  Tensor up = up_(c, x);  // [T, hidden], or twice that
-  if (limit_ > 0) return down_(c, clamped_swiglu(c, gate_(c, x), up, alpha_, limit_));
+  if (form_ == gated_apart) {
+    const auto [gate, up] = together(c, x, gate_, up_);  // [T, hidden]
+    return down_(c, limit_ > 0 ? clamped_swiglu(c, gate, up, alpha_, limit_) : gated(c, act_, gate, up));
+  }
+  const Tensor up = up_(c, x);  // [T, hidden], or twice that
   if (form_ == plain) return down_(c, madang::act(c, act_, up));
-  if (form_ == gated_apart) return down_(c, gated(c, act_, gate_(c, x), up));
   return down_(c, gated(c, act_, columns(c, up, 0, hidden_), columns(c, up, hidden_, hidden_)));
 }
 

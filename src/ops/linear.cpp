@@ -22,21 +22,48 @@ Int8Rows to_int8(Ctx& c, Tensor x) {
   return q;
 }
 
-// Integer products, with the weight's packed form or, where there is none, one that lives as long as the product.
-void multiply_fast(Ctx& c, const Weight& w, Tensor x, Tensor y) {
-  const Int8Rows q = to_int8(c, x);
-  if (w.packing) {
-    const Panels& panels = w.packing->get(w, c.pool);
-    c.pool.parallel(panels.count(), row_grain / panel_rows,
-                    [&](int64_t begin, int64_t end) { c.kernels.matmul_fast(panels, q, begin, end, y.f32(), w.rows); });
-    return;
+bool in_integers(const Ctx& c, const Weight& w) {
+  return c.compute == Compute::fast && w.format->codes && w.cols % 32 == 0;
+}
+
+// Rows [begin, end) of a weight that is packed for as long as the product takes.
+void multiply_loose(const Ctx& c, const Product& p, const Int8Rows& q, int64_t begin, int64_t end) {
+  std::unique_ptr<uint8_t[]> memory;
+  size_t size = 0;
+  for (int64_t r = begin; r < end; r += panel_rows) {
+    const Panels panel = pack_loose(p.w, r, std::min(end, r + panel_rows), memory, size);
+    c.kernels.matmul_fast(panel, q, 0, 1, p.y.f32() + r, p.w.rows);
   }
-  c.pool.parallel(w.rows, row_grain, [&](int64_t begin, int64_t end) {
-    std::unique_ptr<uint8_t[]> memory;
-    size_t size = 0;
-    for (int64_t r = begin; r < end; r += panel_rows) {
-      const Panels panel = pack_loose(w, r, std::min(end, r + panel_rows), memory, size);
-      c.kernels.matmul_fast(panel, q, 0, 1, y.f32() + r, w.rows);
+}
+
+// Rows [begin, end) of one product; `begin` is a multiple of row_grain.
+void multiply(const Ctx& c, const Product& p, Tensor x, const Int8Rows& q, int64_t begin, int64_t end) {
+  if (!in_integers(c, p.w)) {
+    c.kernels.matmul_exact(p.w, x.f32(), x.rows(), begin, end, p.y.f32(), p.w.rows);
+  } else if (p.w.packing) {
+    c.kernels.matmul_fast(p.w.packing->get(p.w, c.pool), q, begin / panel_rows, (end + panel_rows - 1) / panel_rows,
+                          p.y.f32(), p.w.rows);
+  } else {
+    multiply_loose(c, p, q, begin, end);
+  }
+}
+
+// All rows of all products in one go: the threads meet once.
+void multiply(Ctx& c, std::span<const Product> products, Tensor x) {
+  auto pieces = [](const Product& p) { return (p.w.rows + row_grain - 1) / row_grain; };
+  int64_t all = 0;
+  Int8Rows q;
+  for (const Product& p : products) {
+    all += pieces(p);
+    if (!in_integers(c, p.w)) continue;
+    if (!q.code) q = to_int8(c, x);
+    if (p.w.packing) p.w.packing->get(p.w, c.pool);  // on all threads, if it is still to be made
+  }
+  c.pool.parallel(all, 1, [&](int64_t begin, int64_t end) {
+    for (const Product& p : products) {
+      const int64_t from = std::max<int64_t>(begin, 0) * row_grain, to = std::min(end * row_grain, p.w.rows);
+      if (from < to) multiply(c, p, x, q, from, to);
+      begin -= pieces(p), end -= pieces(p);
     }
   });
 }
@@ -64,31 +91,35 @@ Tensor embed(Ctx& c, const Weight& table, std::span<const int32_t> ids) {
   return y;
 }
 
-Tensor linear(Ctx& c, const Weight& w, Tensor bias, Tensor x) {
-  assert(x.cols() == w.cols);
-  if (c.observer) c.observer(w, x);
+void linear(Ctx& c, std::span<Product> products, Tensor x) {
   const int64_t n = x.rows();
-  Tensor y = c.make({n, w.rows});
-  if (c.compute == Compute::fast && w.format->codes && w.cols % 32 == 0)
-    multiply_fast(c, w, x, y);
-  else
-    c.pool.parallel(w.rows, row_grain, [&](int64_t begin, int64_t end) {
-      c.kernels.matmul_exact(w, x.f32(), n, begin, end, y.f32(), w.rows);
-    });
-  if (bias) add_bias(c, y, bias);
-  if (c.tape)
-    c.tape->record([c, w, bias, x, y, n] {
-      const float* dy = c.tape->grad(y);
-      float* dx = c.tape->grad(x);
-      c.pool.parallel(n, 8, [&](int64_t begin, int64_t end) { c.kernels.matmul_dx(w, dy, n, begin, end, dx); });
-      if (float* dw = c.tape->wanted(w.bytes))
-        c.pool.parallel(w.rows, row_grain, [&](int64_t begin, int64_t end) {
-          c.kernels.matmul_dw(x.f32(), dy, n, w.rows, w.cols, begin, end, dw);
-        });
-      if (float* db = bias ? c.tape->wanted(bias.data) : nullptr)
-        for (int64_t t = 0; t < n; ++t) c.kernels.add(db, dy + t * w.rows, w.rows, db);
-    });
-  return y;
+  for (Product& p : products) {
+    assert(x.cols() == p.w.cols);
+    if (c.observer) c.observer(p.w, x);
+    p.y = c.make({n, p.w.rows});
+  }
+  multiply(c, products, x);
+  for (const Product& p : products) {
+    if (p.bias) add_bias(c, p.y, p.bias);
+    if (c.tape)
+      c.tape->record([c, w = p.w, bias = p.bias, x, y = p.y, n] {
+        const float* dy = c.tape->grad(y);
+        float* dx = c.tape->grad(x);
+        c.pool.parallel(n, 8, [&](int64_t begin, int64_t end) { c.kernels.matmul_dx(w, dy, n, begin, end, dx); });
+        if (float* dw = c.tape->wanted(w.bytes))
+          c.pool.parallel(w.rows, row_grain, [&](int64_t begin, int64_t end) {
+            c.kernels.matmul_dw(x.f32(), dy, n, w.rows, w.cols, begin, end, dw);
+          });
+        if (float* db = bias ? c.tape->wanted(bias.data) : nullptr)
+          for (int64_t t = 0; t < n; ++t) c.kernels.add(db, dy + t * w.rows, w.rows, db);
+      });
+  }
+}
+
+Tensor linear(Ctx& c, const Weight& w, Tensor bias, Tensor x) {
+  Product product{w, bias, {}};
+  linear(c, {&product, 1}, x);
+  return product.y;
 }
 
 Tensor rows(Ctx& c, Tensor x, std::span<const int32_t> which) {

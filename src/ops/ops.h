@@ -13,9 +13,15 @@ namespace madang {
 // ---- looking up and multiplying
 Tensor embed(Ctx&, const Weight& table, std::span<const int32_t> ids);  // -> [T, D]
 Tensor linear(Ctx&, const Weight& w, Tensor bias, Tensor x);            // [T, in] -> [T, out]; bias [out] or none
-Tensor rows(Ctx&, Tensor x, std::span<const int32_t> which);            // [T, D] -> [which, D]
-Tensor columns(Ctx&, Tensor x, int64_t begin, int64_t n);               // [T, D] -> [T, n]
-Tensor beside(Ctx&, std::span<const Tensor> parts);                     // [T, n] each -> [T, sum of n]
+/// The same for several weights that multiply one input: it is quantized once, and the threads meet once. Fills in y.
+struct Product {
+  const Weight& w;
+  Tensor bias, y;
+};
+void linear(Ctx&, std::span<Product> products, Tensor x);
+Tensor rows(Ctx&, Tensor x, std::span<const int32_t> which);  // [T, D] -> [which, D]
+Tensor columns(Ctx&, Tensor x, int64_t begin, int64_t n);     // [T, D] -> [T, n]
+Tensor beside(Ctx&, std::span<const Tensor> parts);           // [T, n] each -> [T, sum of n]
 
 // ---- norms and elements
 Tensor rms_norm(Ctx&, Tensor x, Tensor w, float eps, float offset = 0);  // over the last axis; [saves] 1/rms per row

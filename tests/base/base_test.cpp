@@ -71,6 +71,21 @@ TEST(Threads, ManyShortJobs) {
   std::atomic<int64_t> sum = 0;
   for (int i = 0; i < 20000; ++i) pool.parallel(4, 1, [&](int64_t begin, int64_t end) { sum += end - begin; });
   EXPECT_EQ(sum, 80000);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // all asleep: the next job wakes them
+  pool.parallel(3, 1, [&](int64_t, int64_t) { ++sum; });
+  EXPECT_EQ(sum, 80003);
+}
+
+TEST(Threads, OneThatIsHeldUpHoldsUpNobody) {
+  ThreadPool pool(3);
+  constexpr int64_t n = 60;
+  std::atomic<int64_t> done = 0;
+  pool.parallel(n, 1, [&](int64_t begin, int64_t) {
+    // The first piece ends when all others have: those of its share are done by whoever is free.
+    while (begin == 0 && done < n - 1) std::this_thread::yield();
+    ++done;
+  });
+  EXPECT_EQ(done, n);
 }
 
 TEST(ArenaMemory, AlignedKeptAndGivenBack) {

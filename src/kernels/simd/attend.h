@@ -4,6 +4,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <vector>
 
 #include "kernels/simd/elements.h"
@@ -31,19 +32,19 @@ void kv_decode(KvType type, const std::byte* in, int64_t dim, float* out) {
 }
 
 // Keys of one block, transposed: number d of key j at d * kv_block + j. Rows outside [first, held) are left as they
-// are.
+// are; `rows` holds eight of them.
 template <class V>
-void transposed_keys(const AttendTask& task, const std::byte* key, int64_t first, int64_t held, float* out) {
+void transposed_keys(const AttendTask& task, const std::byte* key, int64_t first, int64_t held, float* rows,
+                     float* out) {
   const int64_t dim = task.key_dim;
-  std::vector<float> rows(static_cast<size_t>(8 * dim));
   for (int64_t j = first & ~int64_t{7}; j < held; j += 8) {
     const int64_t from = std::max<int64_t>(first - j, 0), to = std::min<int64_t>(8, held - j);
     for (int64_t i = from; i < to; ++i)
-      kv_decode<V>(task.kv.type, key + (j + i) * task.kv.key_row, dim, rows.data() + i * dim);
+      kv_decode<V>(task.kv.type, key + (j + i) * task.kv.key_row, dim, rows + i * dim);
     int64_t d = 0;
-    for (; d + 8 <= dim; d += 8) V::transpose(rows.data() + d, dim, out + d * kv_block + j, kv_block);
+    for (; d + 8 <= dim; d += 8) V::transpose(rows + d, dim, out + d * kv_block + j, kv_block);
     for (; d < dim; ++d)
-      for (int64_t i = 0; i < 8; ++i) out[d * kv_block + j + i] = rows[static_cast<size_t>(i * dim + d)];
+      for (int64_t i = 0; i < 8; ++i) out[d * kv_block + j + i] = rows[i * dim + d];
   }
 }
 
@@ -176,8 +177,9 @@ void attend_block(const AttendTask& task, std::vector<AttendRow*>& rows, const f
 
 template <class V, class P>
 void attend(const AttendTask& task) {
-  std::vector<float> keys(static_cast<size_t>(kv_block * task.key_dim)),
-      values(static_cast<size_t>(kv_block * task.value_dim));
+  const auto memory = std::make_unique_for_overwrite<float[]>(
+      static_cast<size_t>(kv_block * (task.key_dim + task.value_dim) + 8 * task.key_dim));
+  float *keys = memory.get(), *values = keys + kv_block * task.key_dim, *scratch = values + kv_block * task.value_dim;
   std::vector<AttendRow> all;
   for (int64_t i = 0; i < task.n; ++i)
     for (int h = 0; h < task.heads; ++h) {
@@ -196,9 +198,9 @@ void attend(const AttendTask& task) {
     const int64_t start = block * kv_block, held = std::min(kv_block, last - start);
     const std::byte* value = task.kv.values[block - task.kv.first_block] + task.kv.value_head;
     const int64_t seen = std::max<int64_t>(0, first_key(0) - start);
-    transposed_keys<V>(task, task.kv.keys[block - task.kv.first_block] + task.kv.key_head, seen, held, keys.data());
+    transposed_keys<V>(task, task.kv.keys[block - task.kv.first_block] + task.kv.key_head, seen, held, scratch, keys);
     for (int64_t j = seen; j < held; ++j)
-      kv_decode<V>(task.kv.type, value + j * task.kv.value_row, task.value_dim, values.data() + j * task.value_dim);
+      kv_decode<V>(task.kv.type, value + j * task.kv.value_row, task.value_dim, values + j * task.value_dim);
     rows.clear();
     for (int64_t i = std::max<int64_t>(0, start - task.first); i < task.n; ++i)
       for (int h = 0; h < task.heads; ++h) {
@@ -208,7 +210,7 @@ void attend(const AttendTask& task) {
         row.bias = task.bias ? task.bias + h * task.bias_stride + start : nullptr;
         if (row.low < row.high) rows.push_back(&row);
       }
-    attend_block<V, P>(task, rows, keys.data(), values.data(), held);
+    attend_block<V, P>(task, rows, keys, values, held);
   }
   for (int64_t i = 0; i < task.n; ++i)
     for (int h = 0; h < task.heads; ++h) {

@@ -62,6 +62,11 @@ struct PanelScales {
   }
 };
 
+// A panel is two streams, codes and scales, and short ones: what fetches ahead by itself has hardly found them when
+// they end. So the walk asks for its bytes as they lie in memory, this far ahead: the time of a read from memory (about
+// a tenth of a microsecond) at the rate of one processor.
+inline constexpr int64_t fetch_ahead = 8192;
+
 /// Rows [first_row, first_row + P::lanes) of one panel by T tokens from slot `slot` on.
 template <class P, PanelForm form, int T>
 [[gnu::always_inline]] static inline void panel_tile(const PanelCursor& w, int first_row, const Int8Rows& x,
@@ -70,12 +75,16 @@ template <class P, PanelForm form, int T>
   constexpr int shift = form.offset ? std::countr_zero(static_cast<unsigned>(form.offset)) : 0;
   constexpr int halves = 32 / form.group;
   const int64_t groups = x.groups(), slots = x.slots();
-  const uint8_t* code = w.code + 4 * first_row;
+  const uint8_t *code = w.code + 4 * first_row, *ahead = w.code + fetch_ahead;
+  constexpr int64_t stride = form.code_bytes() + form.scale_bytes() * 32 / form.block();
   PanelScales<P, form> scales{w.scale, P::zero(), P::zero()};
   for (auto& a : acc) a = P::zero();
   for (int64_t g = 0; g < groups; ++g, code += form.code_bytes(), slot += x.tile) {
     if (form.bytes() && g % 8 == 0) scales.begin_block(first_row);
     const int8_t* xc = x.code + slot * 32;
+    if (first_row == 0)
+      for (int64_t i = 0; i < stride; i += 64) __builtin_prefetch(ahead + i);
+    ahead += stride;
     Sum sum[T];
     each_of<2>([&](auto h) {
       constexpr bool begins = h == 0 || halves == 2, ends = h == 1 || halves == 2;
