@@ -17,6 +17,8 @@ class MappedFile {
 
   std::span<const uint8_t> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
+  /// Brings all of it into memory, so that nobody waits for the disk later. The kernel may still let it go.
+  void warm() const;
   /// Tells the kernel that a range was copied elsewhere and its pages may go (rounded inwards to pages).
   void release(std::span<const uint8_t> range) const;
 

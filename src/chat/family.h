@@ -65,8 +65,8 @@ struct ChatFamily {
 namespace families {
 
 // In the order in which they are tried.
-extern const ChatFamily harmony, mistral, mistral_args, deepseek, deepseek_31, command_r7b, command_r, phi4_mini,
-    hyperclova, functionary, kanana, hermes, llama, gemma, plain;
+extern const ChatFamily harmony, mistral, mistral_args, deepseek, deepseek_31, kimi, command_r7b, command_r, phi4_mini,
+    hyperclova, functionary, kanana, gemma_4, function_gemma, glm, lfm2, hermes, llama, gemma, plain;
 
 /// The end of the JSON value that begins at `from` (blanks skipped): one past its last byte; not_yet; no_call if there
 /// is no object or array.

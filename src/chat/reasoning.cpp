@@ -20,6 +20,7 @@ constexpr std::array markers = {
     Markers{"[THINK]", "[/THINK]"},                     // Magistral
     Markers{"<seed:think>", "</seed:think>"},           // Seed-OSS
     Markers{"<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"},  // gpt-oss
+    Markers{"<|channel>thought", "<channel|>"},                                                         // Gemma 4
     Markers{"◁think▷", "◁/think▷"},                                                                     // Kimi
 };
 

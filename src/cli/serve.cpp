@@ -16,6 +16,7 @@
 #include "cli/opening.h"
 #include "cli/terminal.h"
 #include "serve/keys.h"
+#include "serve/store/store.h"
 
 namespace madang {
 namespace {
@@ -155,9 +156,24 @@ LogLevel log_level(const Arguments& arguments) {
 int new_key(const Arguments& arguments, Surroundings& around, const std::string& name) {
   const auto path = arguments.text("--keys");
   if (!path) throw Error(Kind::usage, say("{} and {} are needed together", "--new-key", "--keys FILE"));
-  const std::string key = Keys::create(*path, name);
+  const std::string facts = arguments.text("--key-facts", "");
+  std::string key;
+  if (*path == "store")
+    key = Keys::create(*open_store(store_of(arguments, around)), name, facts);
+  else
+    key = Keys::create(*path, name, facts);
   *around.out << key << std::endl;
   *around.err << around.words(say("This is the key of {}. It is shown once: {} holds only its hash.", name, *path))
+              << std::endl;
+  return 0;
+}
+
+int remove_key(const Arguments& arguments, Surroundings& around, const std::string& name) {
+  if (arguments.text("--keys", "") != "store")
+    throw Error(Kind::usage, say("{} and {} are needed together", "--remove-key", "--keys store"));
+  if (!open_store(store_of(arguments, around))->remove_key(name))
+    throw Error(Kind::missing, say("there is no key named {}", name)).at("store");
+  *around.err << around.words(say("The key of {} is taken away; servers that run know it within ten seconds.", name))
               << std::endl;
   return 0;
 }
@@ -185,6 +201,7 @@ void greet(const Surroundings& around, const Server& server, const std::vector<M
 int serve(const Arguments& given, Surroundings& around) {
   const Arguments arguments = with_config(given);
   if (const auto name = arguments.text("--new-key")) return new_key(arguments, around, *name);
+  if (const auto name = arguments.text("--remove-key")) return remove_key(arguments, around, *name);
   ServeOptions options;
   options.http = http_of(arguments);
   options.models = models_of(arguments, around);
@@ -208,8 +225,10 @@ std::vector<Flag> place_flags() {
           {"--unix", "", "PATH", say("listen on a socket in the file system instead")},
           {"--certificate", "", "FILE", say("a PEM file with the certificates: TLS")},
           {"--certificate-key", "", "FILE", say("a PEM file with the certificate's key")},
-          {"--keys", "", "FILE", say("the file with API keys: whoever asks needs one")},
-          {"--new-key", "", "NAME", say("make a key of that name in the file of --keys, show it once, and end")},
+          {"--keys", "", "FILE|store", say("the file with API keys, or those in the store: whoever asks needs one")},
+          {"--new-key", "", "NAME", say("make a key of that name where --keys says, show it once, and end")},
+          {"--key-facts", "", "JSON", say("what --new-key gives it: priority, weight, limits, models, admin")},
+          {"--remove-key", "", "NAME", say("take that key out of the store, and end")},
           {"--open", "", "", say("listen beyond this machine without keys")},
           {"--cors", "", "ORIGIN", say("pages of this origin may call (may be given again; *: all)"), true},
           {"--allow-host", "", "NAME", say("one more name of this server (may be given again)"), true}};
@@ -260,6 +279,8 @@ Command serve_command() {
             "\"Hi\"}]}'",
             say("ask it")},
            {"madang serve --new-key office --keys keys.jsonl", say("make a key")},
+           {"madang serve --new-key web --keys store --key-facts '{\"tokens_per_minute\":100000}'",
+            say("make one in the store, with a limit")},
            {"madang serve --host 0.0.0.0 --keys keys.jsonl --certificate cert.pem --certificate-key key.pem",
             say("for others, with keys and TLS")},
            {"madang serve small=./a.gguf large=./b.gguf --memory 12G", say("two models that share 12 GiB")}},

@@ -17,6 +17,9 @@ constexpr int most_choices = 128;
 // computed as soon as it is waited for.
 constexpr int64_t worth_waiting = kv_block;
 
+// Prompts whose scores are kept, in tokens: with 5 of the likeliest each some 10 MB.
+constexpr int64_t scored_tokens = 1 << 16;
+
 // Of their beginnings; at most all but the last token of `mine`, whose logits are wanted.
 int64_t common(std::span<const int32_t> other, std::span<const int32_t> mine) {
   return std::ranges::mismatch(other, mine.first(mine.size() - 1)).in1 - other.begin();
@@ -88,6 +91,7 @@ Engine::Engine(const Model& model, std::shared_ptr<const Tokenizer> tokenizer, i
       context_(context_of(options, max_positions, specs_)),
       work_(options.work),
       cache_(std::max<int64_t>(0, options.cache_bytes)),
+      scores_(options.cache_bytes > 0 ? scored_tokens : 0),
       scheduler_(
           options.schedule,
           [this](int64_t tokens) { return bytes_of(specs_, options_.kv, options_.schedule.chunk, tokens); },
@@ -105,12 +109,17 @@ void Engine::check(const Request& request) const {
     if (id < 0 || id >= model_.vocabulary())
       throw Error(Kind::mismatch, say("token id {} lies outside the vocabulary", id))
           .expected(fmt::format("0 to {}", model_.vocabulary() - 1));
-  if (length + !request.pooling > context_)  // one token of the answer at least
+  const bool answers = request.answer && !request.pooling;
+  if (length + answers > context_)  // one token of the answer at least
     throw Error(Kind::limit, say("a prompt of {} tokens does not fit in a context of {}", length, context_))
         .hint(say("a shorter prompt, or a larger --ctx"));
   request.sampler.check(model_.vocabulary());
   if (request.max_tokens < 0) refuse("max_tokens", ">= 0", request.max_tokens);
   if (request.n < 1 || request.n > most_choices) refuse("n", fmt::format("1 to {}", most_choices), request.n);
+  if (const int top = request.prompt_logprobs.value_or(0); top < 0 || top > 20)
+    refuse("prompt_logprobs", "0 to 20", top);
+  if ((request.prompt_logprobs && request.pooling) || (!request.answer && !request.prompt_logprobs))
+    throw Error(Kind::usage, say("nothing to compute is asked for, or two things at once"));
   for (int64_t mark : request.marks)
     if (mark < 1 || mark > length) refuse("marks", fmt::format("1 to {}", length), mark);
   StopFilter{request.stops};
@@ -132,9 +141,13 @@ int64_t Engine::submit(Request request) {
                     .reuse = request.reuse && options_.cache_bytes > 0 && !request.pooling,
                     .share = request.share,
                     .pool = {},
+                    .scoring = request.prompt_logprobs,
+                    .scores = {},
+                    .answers = request.answer,
                     .usage = {.prompt = 0}};
   sequence.usage.prompt = static_cast<int64_t>(sequence.tokens.size());
   if (request.pooling) sequence.pool.emplace(*request.pooling);
+  if (sequence.scoring) sequence.scores.push_back({.id = sequence.tokens[0], .top = {}});
   if (tokenizer_) sequence.stream.emplace(tokenizer_, request.silent);
   if (sequence.reuse && !can_forget(specs_)) {
     // The last token of the prompt is computed by itself: the same prompt again then begins right before it.
@@ -159,12 +172,29 @@ Engine::Id Engine::add(int64_t request, int choice, int copies, Sequence sequenc
   return id;
 }
 
-std::optional<SequenceState> Engine::inherited(const Sequence& q) {
-  std::optional<SequenceState> best = cache_.find(q.tokens, context_);
+// All but the last token, whose logits are wanted; of a prompt that is to be scored, what is scored already.
+std::span<const int32_t> Engine::skippable(Sequence& q) {
+  if (!q.unscored()) return q.tokens;
+  const auto prompt = std::span(q.tokens).first(static_cast<size_t>(q.usage.prompt));
+  auto learn = [&](std::span<const Sampled> known) {
+    if (known.size() > q.scores.size()) q.scores.assign(known.begin(), known.end());
+  };
+  learn(scores_.find(prompt, *q.scoring));
+  for (const auto& [id, slot] : sequences_) {
+    const Sequence& other = slot.sequence;
+    if (!other.reuse || other.scoring != q.scoring) continue;
+    const auto shared = static_cast<size_t>(std::ranges::mismatch(other.tokens, prompt).in2 - prompt.begin());
+    learn(std::span(other.scores).first(std::min(shared, other.scores.size())));
+  }
+  return prompt.first(q.scores.size());
+}
+
+std::optional<SequenceState> Engine::inherited(std::span<const int32_t> tokens) {
+  std::optional<SequenceState> best = cache_.find(tokens, context_);
   for (const auto& [id, slot] : sequences_) {
     const SequenceState& state = slot.sequence.state;
     if (!slot.sequence.reuse || state.layers.empty()) continue;
-    const int64_t shared = std::min(common(slot.sequence.tokens, q.tokens), state.length);
+    const int64_t shared = std::min(common(slot.sequence.tokens, tokens), state.length);
     if (shared > (best ? best->length : 0))
       if (SequenceState copy = state.fork(); copy.truncate(shared)) best = std::move(copy);
   }
@@ -176,7 +206,9 @@ Scheduler::Start Engine::leader(Id id, int64_t have) {
   Scheduler::Start best{.until = have + worth_waiting - 1};
   for (const auto& [other, slot] : sequences_) {
     if (other == id || !slot.sequence.reuse || slot.sequence.state.layers.empty()) continue;
-    const int64_t shared = common(slot.sequence.tokens, q.tokens);
+    if (q.unscored() && slot.sequence.scoring != q.scoring) continue;
+    // The score of where they part is each one's own.
+    const int64_t shared = common(slot.sequence.tokens, q.tokens) - q.unscored();
     if (shared > best.until && shared > slot.sequence.state.length) best.behind = other, best.until = shared;
   }
   if (best.behind && !can_forget(specs_)) {  // such a state serves only where the common part ends
@@ -192,7 +224,7 @@ Scheduler::Start Engine::begin(Id id) {
   Sequence& q = sequences_.at(id).sequence;
   std::optional<SequenceState> found;
   if (q.reuse) {
-    found = inherited(q);
+    found = inherited(skippable(q));
     if (const Scheduler::Start later = leader(id, found ? found->length : 0); later.behind) return later;
     cache_.count(found ? found->length : 0);
   }
@@ -225,9 +257,11 @@ std::vector<Event> Engine::step() {
   for (const Scheduler::Piece& piece : plan.pieces)
     stats_.prompt_tokens +=
         std::clamp<int64_t>(sequences_.at(piece.id).sequence.usage.prompt - piece.begin, 0, piece.count);
-  std::vector<Scheduler::Piece> answers, texts;
-  for (const Scheduler::Piece& piece : plan.pieces)
-    (sequences_.at(piece.id).sequence.pool ? texts : answers).push_back(piece);
+  std::vector<Scheduler::Piece> answers, scored, texts;
+  for (const Scheduler::Piece& piece : plan.pieces) {
+    const Sequence& q = sequences_.at(piece.id).sequence;
+    (q.pool ? texts : q.unscored() ? scored : answers).push_back(piece);
+  }
   auto guarded = [&](std::span<const Scheduler::Piece> pieces, auto&& work) {
     if (pieces.empty()) return;
     try {
@@ -237,7 +271,8 @@ std::vector<Event> Engine::step() {
         if (sequences_.contains(piece.id)) fail(piece.id, fault.what());
     }
   };
-  guarded(answers, [this](auto pieces) { run(pieces); });
+  guarded(answers, [this](auto pieces) { run(pieces, Step::Want::last); });
+  guarded(scored, [this](auto pieces) { score(pieces); });
   guarded(texts, [this](auto pieces) { read(pieces); });
   return std::exchange(pending_, {});
 }
@@ -247,96 +282,6 @@ void Engine::put_back(Id id) {
   if (q.reuse) cache_.keep(q.tokens, std::move(q.state));
   q.state = {};
   ++stats_.preemptions;
-}
-
-void Engine::run(std::span<const Scheduler::Piece> pieces) {
-  Step step;
-  for (const Scheduler::Piece& piece : pieces) {
-    Sequence& q = sequences_.at(piece.id).sequence;
-    step.add(std::span(q.tokens).subspan(static_cast<size_t>(piece.begin), static_cast<size_t>(piece.count)), &q.state,
-             piece.last ? Step::Want::last : Step::Want::none);
-  }
-  const Tensor logits = work_.forward(model_, step);  // [pieces that are last, V]
-  int64_t row = 0;
-  std::vector<std::pair<Id, int64_t>> sampling;  // with the row of logits
-  for (const Scheduler::Piece& piece : pieces) {
-    Slot& slot = sequences_.at(piece.id);
-    if (std::ranges::binary_search(slot.sequence.marks, slot.sequence.state.length))
-      cache_.keep(slot.sequence.tokens, slot.sequence.state.fork());
-    if (!piece.last) continue;
-    sampling.emplace_back(piece.id, row);
-    for (int choice = 1, copies = std::exchange(slot.copies, 0); choice <= copies; ++choice) {
-      Sequence copy = slot.sequence.fork();
-      copy.sampler.reseed(choice_seed(copy.sampler.options().seed, choice));
-      sampling.emplace_back(add(slot.request, choice, 0, std::move(copy)), row);
-    }
-    ++row;
-  }
-  sample(sampling, logits);
-}
-
-// Each sequence has a sampler of its own: they draw side by side, and what they drew is told in order.
-void Engine::sample(std::span<const std::pair<Id, int64_t>> rows, const Tensor& logits) {
-  auto row = [&](size_t i) {
-    return std::span<const float>(logits.row(rows[i].second), static_cast<size_t>(logits.cols()));
-  };
-  std::vector<Sampler*> samplers;
-  for (const auto& [id, at] : rows) samplers.push_back(&sequences_.at(id).sequence.sampler);
-  std::vector<std::optional<Sampled>> drawn(rows.size());
-  std::vector<std::exception_ptr> faults(rows.size());
-  work_.pool().parallel(static_cast<int64_t>(rows.size()), 1, [&](int64_t begin, int64_t end) {
-    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-      try {
-        drawn[i] = samplers[i]->sample(row(i));
-      } catch (...) {
-        faults[i] = std::current_exception();
-      }
-    }
-  });
-  for (const std::exception_ptr& fault : faults)
-    if (fault) std::rethrow_exception(fault);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const Slot& slot = sequences_.at(rows[i].first);
-    if (on_logits) on_logits(slot.request, slot.choice, row(i));
-    advance(rows[i].first, std::move(drawn[i]));
-  }
-}
-
-void Engine::read(std::span<const Scheduler::Piece> pieces) {
-  Step step;
-  for (const Scheduler::Piece& piece : pieces) {
-    Sequence& q = sequences_.at(piece.id).sequence;
-    step.add(std::span(q.tokens).subspan(static_cast<size_t>(piece.begin), static_cast<size_t>(piece.count)), &q.state,
-             Step::Want::all);
-  }
-  const Tensor hidden = work_.hidden(model_, step);  // [tokens, D]
-  int64_t row = 0;
-  for (const Scheduler::Piece& piece : pieces) {
-    Pool& pool = *sequences_.at(piece.id).sequence.pool;
-    for (int64_t i = 0; i < piece.count; ++i) pool.add({hidden.row(row++), static_cast<size_t>(hidden.cols())});
-    if (piece.last) close(piece.id, Finish::end, {.embedding = pool.value()});
-  }
-}
-
-void Engine::advance(Id id, std::optional<Sampled> sampled) {
-  Slot& slot = sequences_.at(id);
-  Sequence& q = slot.sequence;
-  if (!sampled) return close(id, Finish::failed, {.reason = say("the model's logits are not numbers")});
-  Event event{.token = sampled->id};
-  q.tokens.push_back(sampled->id);
-  ++q.usage.answer, ++stats_.answer_tokens;
-  const bool ended = std::ranges::find(q.ends, sampled->id) != q.ends.end();
-  if (!ended) event.text = q.push(sampled->id);
-  if (q.sampler.options().logprobs) event.logprobs = std::move(sampled);
-  const Finish finish = ended                                               ? Finish::end
-                        : q.stop.found()                                    ? Finish::stop
-                        : q.usage.answer == q.max_tokens                    ? Finish::length
-                        : static_cast<int64_t>(q.tokens.size()) >= context_ ? Finish::context
-                                                                            : Finish::none;
-  if (finish != Finish::none) return close(id, finish, std::move(event));
-  event.request = slot.request, event.choice = slot.choice, event.usage = q.usage;
-  scheduler_.grow(id);
-  pending_.push_back(std::move(event));
 }
 
 void Engine::close(Id id, Finish finish, Event event) {

@@ -23,6 +23,7 @@
 #include "base/error.h"
 #include "engine/checkpoint.h"
 #include "engine/prefix_cache.h"
+#include "engine/prompt_scores.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
@@ -56,6 +57,10 @@ struct Request {
   Share share;
   /// No answer, but the hidden states pooled to one vector: one event with Event::embedding. Sampling means nothing.
   std::optional<Pooling> pooling;
+  /// Log probabilities of the prompt's own tokens, and of so many of the likeliest in their places (0 to 20): one event
+  /// of choice 0 with Event::prompt_scores before those of its answer. What was scored before is not computed again.
+  std::optional<int> prompt_logprobs;
+  bool answer = true;  ///< false, with prompt_logprobs: each choice ends with the prompt (Finish::length)
 };
 
 /// Choice 0 has the request's own seed, the others seeds derived from it.
@@ -64,14 +69,15 @@ uint64_t choice_seed(uint64_t seed, int choice);
 struct Event {
   int64_t request = 0;
   int choice = 0;
-  int32_t token = -1;               ///< -1: none (cancelled, failed)
-  std::string text;                 ///< what this token completes, often nothing
-  std::optional<Sampled> logprobs;  ///< if asked for
-  std::vector<float> embedding;     ///< [width], not normalized; of a request with pooling, its only event
-  Finish finish = Finish::none;     ///< else this is the choice's last event
-  Text reason;                      ///< of Finish::failed
-  std::string stop;                 ///< of Finish::stop: the stop text that was found
-  Usage usage;                      ///< so far
+  int32_t token = -1;                  ///< -1: none (cancelled, failed)
+  std::string text;                    ///< what this token completes, often nothing
+  std::optional<Sampled> logprobs;     ///< if asked for
+  std::vector<Sampled> prompt_scores;  ///< of each token of the prompt; that of the first says nothing but its id
+  std::vector<float> embedding;        ///< [width], not normalized; of a request with pooling, its only event
+  Finish finish = Finish::none;        ///< else this is the choice's last event
+  Text reason;                         ///< of Finish::failed
+  std::string stop;                    ///< of Finish::stop: the stop text that was found
+  Usage usage;                         ///< so far
 };
 
 struct EngineStats {
@@ -133,10 +139,15 @@ class Engine {
   Id add(int64_t request, int choice, int copies, Sequence sequence);
   Id find(int64_t request, int choice) const;
   Scheduler::Start begin(Id id);  ///< gives the sequence its state, unless it does better to wait
-  std::optional<SequenceState> inherited(const Sequence& q);  ///< the longest there is, cached or running
+  /// The beginning of a sequence that another's state may stand for, and one token more.
+  std::span<const int32_t> skippable(Sequence& q);
+  std::optional<SequenceState> inherited(std::span<const int32_t> tokens);  ///< the longest, cached or running
   Scheduler::Start leader(Id id, int64_t have);  ///< whom to wait for, if it will soon hold more of this beginning
   void put_back(Id id);
-  void run(std::span<const Scheduler::Piece> pieces);
+  void run(std::span<const Scheduler::Piece> pieces, Step::Want want);
+  void score(std::span<const Scheduler::Piece> pieces);
+  void judge(std::span<const Scheduler::Piece> pieces, const Tensor& logits);
+  bool tell_scores(Id id);
   void read(std::span<const Scheduler::Piece> pieces);
   void sample(std::span<const std::pair<Id, int64_t>> rows, const Tensor& logits);
   void advance(Id id, std::optional<Sampled> sampled);
@@ -149,6 +160,7 @@ class Engine {
   int64_t context_ = 0;
   Workplace work_;
   PrefixCache cache_;
+  PromptScores scores_;
   Scheduler scheduler_;
   std::map<Id, Slot> sequences_;
   std::vector<Event> pending_;  ///< told by the next step

@@ -22,7 +22,7 @@ std::optional<SequenceState> cut(const SequenceState& state, int64_t length) {
 
 }  // namespace
 
-bool PrefixCache::Order::operator()(std::span<const int32_t> a, std::span<const int32_t> b) const {
+bool TokenOrder::operator()(std::span<const int32_t> a, std::span<const int32_t> b) const {
   return std::ranges::lexicographical_compare(a, b);
 }
 

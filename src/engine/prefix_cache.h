@@ -21,6 +21,12 @@ struct CacheStats {
   int64_t entries = 0, bytes = 0;
 };
 
+/// Of beginnings of texts: by tokens, the shorter first. What shares most with a text stands beside it.
+struct TokenOrder {
+  using is_transparent = void;
+  bool operator()(std::span<const int32_t> a, std::span<const int32_t> b) const;
+};
+
 class PrefixCache {
  public:
   explicit PrefixCache(int64_t most_bytes) : most_(most_bytes) {}
@@ -40,11 +46,7 @@ class PrefixCache {
     SequenceState state;
     int64_t used = 0, bytes = 0;
   };
-  struct Order {  // by tokens, the shorter first
-    using is_transparent = void;
-    bool operator()(std::span<const int32_t> a, std::span<const int32_t> b) const;
-  };
-  using Entries = std::map<std::vector<int32_t>, Entry, Order>;
+  using Entries = std::map<std::vector<int32_t>, Entry, TokenOrder>;
 
   void erase(Entries::iterator entry);
 

@@ -107,6 +107,17 @@ void keep_typical(Candidates& all, double mass) {
   keep_mass(all, mass * sum, true);
 }
 
+// Of usable logits.
+Sampled judge(std::span<const float> logits, int32_t token, int top) {
+  const double norm = log_sum_exp(logits);
+  auto logprob = [&](int32_t id) {
+    return static_cast<float>(static_cast<double>(logits[static_cast<size_t>(id)]) - norm);
+  };
+  Sampled result{.id = token, .logprob = logprob(token), .top = {}};
+  for (int32_t id : largest(logits, static_cast<size_t>(top))) result.top.push_back({id, logprob(id)});
+  return result;
+}
+
 }  // namespace
 
 void SamplerOptions::check(int64_t vocabulary) const {
@@ -187,18 +198,16 @@ std::optional<Sampled> Sampler::sample(std::span<const float> logits) {
     penalize(changed);
     result.id = options_.temperature == 0 ? largest_id(changed) : draw(changed);
   }
-  if (options_.logprobs) {
-    const double norm = log_sum_exp(logits);
-    auto logprob = [&](int32_t id) {
-      return static_cast<float>(static_cast<double>(logits[static_cast<size_t>(id)]) - norm);
-    };
-    result.logprob = logprob(result.id);
-    for (int32_t id : largest(logits, static_cast<size_t>(*options_.logprobs))) result.top.push_back({id, logprob(id)});
-  }
+  if (options_.logprobs) result = judge(logits, result.id, *options_.logprobs);
   ++draws_;
   if (options_.repetition_penalty != 1 || options_.frequency_penalty != 0 || options_.presence_penalty != 0)
     ++seen_[result.id];
   return result;
+}
+
+std::optional<Sampled> judged(std::span<const float> logits, int32_t id, int top) {
+  if (!usable(logits)) return {};
+  return judge(logits, id, top);
 }
 
 double log_sum_exp(std::span<const float> x) {

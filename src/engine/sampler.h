@@ -74,6 +74,9 @@ class Sampler {
   std::unordered_map<int32_t, int64_t> seen_;  ///< tokens of prompt and answer, with their counts in the answer
 };
 
+/// What `logits` say of a given token, and of the `top` likeliest. Nothing if they are not finite.
+std::optional<Sampled> judged(std::span<const float> logits, int32_t id, int top);
+
 /// log(sum(exp(x))), in float64.
 double log_sum_exp(std::span<const float> x);
 

@@ -45,9 +45,13 @@ struct Sequence {
   std::vector<int64_t> marks;  ///< lengths at which the state is kept
   bool reuse = true;
   Share share;
-  std::optional<Pool> pool;  ///< takes the place of an answer
+  std::optional<Pool> pool;     ///< takes the place of an answer
+  std::optional<int> scoring;   ///< until told: the prompt is scored, with so many of the likeliest
+  std::vector<Sampled> scores;  ///< of the prompt's first tokens, as far as they are known
+  bool answers = true;          ///< false: its end is that of the prompt
   Usage usage;
 
+  bool unscored() const { return scoring && static_cast<int64_t>(scores.size()) < usage.prompt; }
   Sequence fork() const;
   /// The text that `token` completes and that no stop text can still claim; sets stop.found().
   std::string push(int32_t token);

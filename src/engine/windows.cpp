@@ -5,12 +5,6 @@
 #include "base/error.h"
 
 namespace madang {
-namespace {
-
-// Rows of logits at a time: 32 rows of the largest vocabularies (262,144) are 32 MiB.
-constexpr size_t logit_rows = 32;
-
-}  // namespace
 
 WindowRun::WindowRun(const Model& model, Workplace& work, KvType kv, std::span<const int32_t> window)
     : model_(model),
@@ -21,7 +15,7 @@ WindowRun::WindowRun(const Model& model, Workplace& work, KvType kv, std::span<c
 
 Tensor WindowRun::next() {
   begin_ = end_;
-  const size_t n = std::min(logit_rows, window_.size() - 1 - begin_);
+  const size_t n = std::min(static_cast<size_t>(logit_rows), window_.size() - 1 - begin_);
   if (n == 0) return {};
   Step step;
   step.add(window_.subspan(begin_, n), &state_, Step::Want::all);

@@ -14,6 +14,9 @@
 
 namespace madang {
 
+/// Rows of logits at a time where all rows are wanted: 32 rows of the largest vocabularies (262,144) are 32 MiB.
+constexpr int64_t logit_rows = 32;
+
 /// One window; its last token is only ever a target.
 class WindowRun {
  public:

@@ -17,6 +17,7 @@
 #include "serve/http/lower.h"
 #include "serve/http/trace.h"
 #include "serve/limits.h"
+#include "serve/store/store.h"
 
 namespace madang {
 namespace {
@@ -76,7 +77,11 @@ Keys::Hash Keys::hash_of(std::string_view key) {
   return hash;
 }
 
-Keys::Keys(const std::string& path) {
+Keys::Keys(const std::vector<std::string>& lines) : needed_(true) {
+  for (const std::string& line : lines) add(line, "store");
+}
+
+Keys::Keys(const std::string& path) : needed_(true) {
   const std::string text = read_file(path);
   size_t number = 0;
   for (size_t at = 0; at < text.size();) {
@@ -127,8 +132,30 @@ void Keys::set_limits(Limits& limits) const {
   for (const Row& row : rows_) limits.set(row.client.name, row.requests_per_minute, row.tokens_per_minute);
 }
 
-std::string Keys::create(const std::string& path, const std::string& name) {
+Keys::Fresh Keys::make(const std::string& name, const std::string& facts) {
   check_name(name, "--new-key");
+  Fresh fresh{std::string(prefix) + random_hex(key_bytes), {}};
+  Json row = {{"name", name}, {"sha256", hex(hash_of(fresh.key))}};
+  if (!facts.empty()) {
+    const Json more = parse_json(facts, "--key-facts");
+    check_fields(more, "--key-facts");
+    for (const auto& [field, value] : more.items())
+      if (!row.contains(field)) row[field] = value;
+  }
+  fresh.line = row.dump();
+  Keys().add(fresh.line, "--key-facts");
+  return fresh;
+}
+
+std::string Keys::create(Store& store, const std::string& name, const std::string& facts) {
+  const Fresh fresh = make(name, facts);
+  if (!store.add_key(name, fresh.line))
+    throw Error(Kind::usage, say("there is a key named {} already", name)).at("store");
+  return fresh.key;
+}
+
+std::string Keys::create(const std::string& path, const std::string& name, const std::string& facts) {
+  const Fresh fresh = make(name, facts);
   auto fail = [&] {
     return Error(Kind::io, say("the key file cannot be written: {}", std::generic_category().message(errno))).at(path);
   };
@@ -141,14 +168,12 @@ std::string Keys::create(const std::string& path, const std::string& name) {
     const std::string text = read_file(path);
     line_open = !text.empty() && !text.ends_with('\n');
   }
-  const std::string key = std::string(prefix) + random_hex(key_bytes);
-  const Json row = {{"name", name}, {"sha256", hex(hash_of(key))}};
-  const std::string line = (line_open ? "\n" : "") + row.dump() + '\n';
+  const std::string line = (line_open ? "\n" : "") + fresh.line + '\n';
   const int file = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) throw fail();
   const bool good = write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && fsync(file) == 0;
   if (close(file) != 0 || !good) throw fail();
-  return key;
+  return fresh.key;
 }
 
 std::string_view presented_key(const HttpRequest& request) {

@@ -34,6 +34,8 @@ Limits::Limits(Clock clock) : clock_(clock ? std::move(clock) : Clock(steady_sec
 
 void Limits::set(const std::string& client, int64_t requests, int64_t tokens) {
   const double now = clock_(), r = static_cast<double>(requests), t = static_cast<double>(tokens);
+  const auto known = clients_.find(client);
+  if (known != clients_.end() && known->second.requests.most == r && known->second.tokens.most == t) return;
   if (requests > 0 || tokens > 0)
     clients_[client] = {{r, r, now}, {t, t, now}};
   else
@@ -65,6 +67,14 @@ void Limits::spend_tokens(const std::string& client, int64_t tokens) {
   if (found == clients_.end() || tokens <= 0) return;
   found->second.tokens.fill(clock_());
   found->second.tokens.level -= static_cast<double>(tokens);
+}
+
+double Limits::wait_for_half(const std::string& client) const {
+  const auto found = clients_.find(client);
+  if (found == clients_.end() || found->second.tokens.most <= 0) return 0;
+  Bucket tokens = found->second.tokens;
+  tokens.fill(clock_());
+  return tokens.wait(tokens.most / 2);
 }
 
 std::vector<std::pair<std::string, std::string>> Limits::headers(const std::string& client) const {

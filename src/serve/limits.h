@@ -18,13 +18,16 @@ class Limits {
   using Clock = std::function<double()>;
   explicit Limits(Clock clock = {});
 
-  /// Per minute; 0: no bound. A client that is not set has none.
+  /// Per minute; 0: no bound. A client that is not set has none. Said again, what was spent stays spent.
   void set(const std::string& client, int64_t requests, int64_t tokens);
 
   /// Takes one request. Throws Problem (429, with Retry-After) if there is none left, or no tokens.
   void take_request(const std::string& client);
   /// After a turn: prompt and answer together, without what the cache had.
   void spend_tokens(const std::string& client, int64_t tokens);
+
+  /// Seconds until the tokens' bucket is half full: until then work that can wait leaves what there is to who asks now.
+  double wait_for_half(const std::string& client) const;
 
   /// x-ratelimit-{limit,remaining,reset}-{requests,tokens}, as OpenAI sends them; empty without limits.
   std::vector<std::pair<std::string, std::string>> headers(const std::string& client) const;

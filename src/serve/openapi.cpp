@@ -43,7 +43,7 @@ std::vector<Field> with(std::vector<Field> first, const std::vector<Field>& more
 std::vector<Operation> operations() {
   const Field model = {"model", "string", "a name from /v1/models", true};
   return {
-      {"get", "/v1/models", "Models", "The models that can be asked for"},
+      {"get", "/v1/models", "Models", "The models that can be asked for, each with its context_window"},
       {"get", "/v1/models/{id}", "Models", "One model"},
       {"post", "/v1/chat/completions", "Chat", "The next message of a conversation",
        with({model,
@@ -61,9 +61,9 @@ std::vector<Operation> operations() {
       {"post", "/v1/completions", "Chat", "How a text goes on",
        with({model,
              {"prompt", "any", "a text, several, or token ids", true},
-             {"max_tokens", "integer", "16 if not given"},
+             {"max_tokens", "integer", "16 if not given; 0: no answer, for the prompt's log probabilities"},
              {"echo", "boolean", "the prompt before the answer"},
-             {"logprobs", "integer", "0 to 5"},
+             {"logprobs", "integer", "0 to 5 of the likeliest beside each token's; with echo also of the prompt"},
              {"best_of", "integer", "of so many answers the likeliest"}},
             sampling)},
       {"post",
@@ -170,7 +170,8 @@ std::string openapi_json() {
                                   {"content", {{"application/json", {{"schema", schema_of(o.body)}}}}}};
     operation["responses"] = {
         {"200", {{"description", "as asked"}, {"content", {{std::string(o.answer), Json::object()}}}}},
-        {"4XX", {{"description", "what is wrong, with the field's name"}}}};
+        {"4XX", {{"description", "what is wrong, with the field's name"}}},
+        {"5XX", {{"description", "what the server could not do: a model's file that cannot be opened, no memory"}}}};
     paths[std::string(o.path)][std::string(o.method)] = std::move(operation);
   }
   return Json{{"openapi", "3.1.0"},

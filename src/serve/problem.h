@@ -32,7 +32,16 @@ class Problem : public std::exception {
     return *this;
   }
 
+  /// Asking again is of no use, whatever the status says to machines.
+  Problem& lasting() {
+    lasting_ = true;
+    return *this;
+  }
+
   int status() const { return status_; }
+  bool lasts() const {
+    return lasting_;
+  }  ///< becomes x-should-retry: false, which OpenAI's and Anthropic's clients obey
   std::optional<double> retry_after() const { return retry_after_; }  ///< seconds; becomes Retry-After, rounded up
   const std::string& param() const { return param_; }
   const std::string& code() const { return code_; }
@@ -50,6 +59,7 @@ class Problem : public std::exception {
   std::string param_, code_, type_;
   int status_ = 400;
   std::optional<double> retry_after_;
+  bool lasting_ = false;
   mutable std::string rendered_;
 };
 

@@ -14,7 +14,7 @@ namespace madang {
 struct ServeOptions {
   HttpOptions http;
   ModelsOptions models;
-  std::string keys;   ///< a file; "": nobody needs a key
+  std::string keys;   ///< a file, or "store" for those kept there; "": nobody needs a key
   std::string store;  ///< as open_store() takes it
   bool open = false;  ///< beyond loopback without keys
   std::string log = "-";

@@ -40,6 +40,10 @@ const StoredTensor* Source::find(std::string_view name) const {
   return found == index_.end() ? nullptr : &tensors_[found->second];
 }
 
+void Source::warm() const {
+  for (const auto& file : files_) file->warm();
+}
+
 int64_t Source::file_bytes() const {
   int64_t sum = 0;
   for (const auto& file : files_) sum += static_cast<int64_t>(file->bytes().size());

@@ -55,6 +55,7 @@ class Source {
   std::span<const StoredTensor> tensors() const { return tensors_; }  ///< in the order of the file
   const StoredTensor* find(std::string_view name) const;              ///< null if not there
   int64_t file_bytes() const;                                         ///< of all files together
+  void warm() const;                                                  ///< reads all files into memory
 
  protected:
   explicit Source(std::string path);

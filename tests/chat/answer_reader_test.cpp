@@ -147,6 +147,40 @@ std::vector<Case> cases() {
       {"gemma", "```tool_code\nprint(add(a=1))\n```", "", {{"add", R"({"a":1})"}}},
       {"gemma", parameters, "", {{"weather", seoul}}},
       {"gemma", "```json\n{\"no\": \"call\"}\n``` done", "```json\n{\"no\": \"call\"}\n``` done", {}},
+      {"kimi",
+       "네.<|tool_calls_section_begin|><|tool_call_begin|>functions.weather:0<|tool_call_argument_begin|>" + seoul +
+           "<|tool_call_end|>\n<|tool_call_begin|>functions.add:1<|tool_call_argument_begin|>{\"a\":1}<|tool_call_end|>"
+           "<|tool_calls_section_end|>",
+       "네.",
+       {{"weather", seoul}, {"add", R"({"a":1})"}}},
+      {"lfm2",
+       "<|tool_call_start|>[weather(city=\"서울\", days=3), add(a=1)]<|tool_call_end|>찾아볼게요.",
+       "찾아볼게요.",
+       {{"weather", R"({"city":"서울","days":3})"}, {"add", R"({"a":1})"}}},
+      {"lfm2", "<|tool_call_start|>[" + call + "]<|tool_call_end|>", "", {{"weather", seoul}}},
+      {"glm",
+       "<think>음</think>\n<tool_call>weather\n<arg_key>city</arg_key>\n<arg_value>서울\n시</arg_value>\n<arg_key>days"
+       "</arg_key>\n<arg_value>[1, 2]</arg_value>\n</tool_call>\n<tool_call>add</tool_call>",
+       "",
+       {{"weather", R"({"city":"서울\n시","days":[1,2]})"}, {"add", "{}"}},
+       "음"},
+      {"glm",
+       "<tool_call>weather<arg_key>city</arg_key><arg_value>서울</arg_value></tool_call>",
+       "",
+       {{"weather", R"({"city":"서울"})"}}},
+      {"glm", "<tool_call>no call</tool_call> after", "<tool_call>no call</tool_call> after", {}},
+      {"gemma-4",
+       "<|channel>thought\n음<channel|>네.<|tool_call>call:weather{city:<|\"|>서울, "
+       "{1}<|\"|>,days:3,more:{a:[1,<|\"|>x<|\"|>],"
+       "b:true}}<tool_call|><|tool_call>call:add{}<tool_call|>",
+       "네.",
+       {{"weather", R"({"city":"서울, {1}","days":3,"more":{"a":[1,"x"],"b":true}})"}, {"add", "{}"}},
+       "\n음"},
+      {"gemma-4", "<|tool_call>not a call<tool_call|>", "<|tool_call>not a call<tool_call|>", {}},
+      {"function-gemma",
+       "<start_function_call>call:weather{city:<escape>서울<escape>}<end_function_call>",
+       "",
+       {{"weather", R"({"city":"서울"})"}}},
       {"plain", call, "", {{"weather", seoul}}},
       {"plain", "안녕하세요 🌸", "안녕하세요 🌸", {}},
       {"harmony",
@@ -223,8 +257,32 @@ TEST(AnswerReader, WithoutToolsMarkersAreText) {
   }
 }
 
+TEST(AnswerReader, AForcedBeginningOfOtherWritingsCountsToo) {
+  const std::tuple<const char*, const char*> rests[] = {
+      {"lfm2", "city=\"서울\")]<|tool_call_end|>"},
+      {"glm", "<arg_key>city</arg_key>\n<arg_value>서울</arg_value>\n</tool_call>"},
+      {"gemma-4", "city:<|\"|>서울<|\"|>}<tool_call|>"},
+      {"function-gemma", "city:<escape>서울<escape>}<end_function_call>"}};
+  for (const auto& [name, rest] : rests) {
+    const std::string begun = forced_opening(family(name), "weather", "");
+    const Read got = read(family(name), {rest}, "", weather_tools, {.begun = begun});
+    ASSERT_EQ(got.calls.size(), 1u) << name << got;
+    EXPECT_EQ(got.calls[0].name, "weather");
+    EXPECT_EQ(Json::parse(got.calls[0].arguments), (Json{{"city", "서울"}})) << name;
+    EXPECT_EQ(got.text, "") << name;
+  }
+}
+
+// Families whose arguments are JSON as the model writes them.
+std::vector<const ChatFamily*> json_families() {
+  std::vector<const ChatFamily*> out;
+  for (const ChatFamily* f : chat_families())
+    if (f->head || f->channels) out.push_back(f);
+  return out;
+}
+
 TEST(AnswerReader, AForcedBeginningCountsAsSaid) {
-  for (const ChatFamily* f : chat_families()) {
+  for (const ChatFamily* f : json_families()) {
     const std::string prompt = f->channels ? "<|start|>assistant" : "";
     const std::string begun = forced_opening(*f, "weather", prompt);
     const std::string arguments = R"({"city": "서울"})";
@@ -241,7 +299,7 @@ TEST(AnswerReader, AForcedBeginningCountsAsSaid) {
 
 TEST(AnswerReader, ArgumentsComeAsTheyAreWritten) {
   const std::string before = R"({"city": "서울", "days)", after = R"(": [1, 2]})";
-  for (const ChatFamily* f : chat_families()) {
+  for (const ChatFamily* f : json_families()) {
     const std::string prompt = f->channels ? "<|start|>assistant" : "";
     const std::string begun = forced_opening(*f, "weather", prompt);
     AnswerReader reader(*f, prompt, weather_tools, {.begun = begun});
@@ -283,6 +341,14 @@ TEST(Families, AreKnownByTheirTemplates) {
                                                        {"CohereForAI-c4ai-command-r7b-12-2024-tool_use", "command-r7b"},
                                                        {"meetkai-functionary-medium-v3.2", "functionary"},
                                                        {"gemma-it", "gemma"},
+                                                       {"google-gemma-4-31B-it", "gemma-4"},
+                                                       {"Kimi-K2-Instruct", "kimi"},
+                                                       {"Kimi-K2-Thinking", "kimi"},
+                                                       {"LFM2-8B-A1B", "lfm2"},
+                                                       {"GLM-4.6", "glm"},
+                                                       {"GLM-4.7-Flash", "glm"},
+                                                       {"GLM-5.2", "glm"},
+                                                       {"Qwen3-Coder", "hermes"},
                                                        {"llama-2-chat", "plain"}};
   const std::string shared = test::shared_folder();
   if (shared.empty()) GTEST_SKIP() << "needs the templates beside the checkout";

@@ -211,8 +211,29 @@ def test_completions(client, model):
     scored = client.completions.create(model=model, prompt="One, two,", max_tokens=2, temperature=0, logprobs=2)
     assert len(scored.choices[0].logprobs.token_logprobs) == 2
     assert all(value <= 0 for value in scored.choices[0].logprobs.token_logprobs)
-    with pytest.raises(openai.BadRequestError):  # not built, and said so
-        client.completions.create(model=model, prompt="One, two,", max_tokens=2, echo=True, logprobs=2)
+
+
+def test_log_probabilities_of_a_prompt(client, model):
+    """As evaluation harnesses ask: a question with each of its answers, scored and not gone on from."""
+    def score(answer, **more):
+        choice = client.completions.create(model=model, prompt="The capital of France is" + answer, temperature=0, logprobs=1,
+                                           echo=True, **more).choices[0]
+        told = choice.logprobs
+        assert len(told.tokens) == len(told.token_logprobs) == len(told.top_logprobs) == len(told.text_offset)
+        assert told.token_logprobs[0] is None and told.top_logprobs[0] is None and "".join(told.tokens) == choice.text
+        assert told.text_offset == [sum(map(len, told.tokens[:i])) for i in range(len(told.tokens))]
+        return choice, told.token_logprobs[1:]
+    paris, scores = score(" Paris", max_tokens=0)
+    assert paris.text == "The capital of France is Paris" and paris.finish_reason == "length"
+    assert scores[-1] > score(" Oslo", max_tokens=0)[1][-1]
+    assert scores[-1] == max(paris.logprobs.top_logprobs[-1].values())  # what the model would have said
+    longer, more = score(" Paris", max_tokens=1)
+    assert more[:-1] == scores and longer.text.startswith(paris.text)
+    chunks = client.completions.create(model=model, prompt="The capital of France is Paris", max_tokens=1, temperature=0,
+                                       logprobs=1, echo=True, stream=True)
+    streamed = [c.choices[0] for c in chunks if c.choices]
+    assert "".join(c.text for c in streamed) == longer.text
+    assert [v for c in streamed if c.logprobs for v in c.logprobs.token_logprobs] == [None, *more]
 
 
 # Embeddings
@@ -263,6 +284,31 @@ def test_responses_stream(client, model):
     assert "".join(e.delta for e in events if e.type == "response.output_text.delta") == whole.output_text
     assert events[-1].response.output_text == whole.output_text
     assert [e.sequence_number for e in events] == list(range(len(events)))
+
+
+def test_a_stream_that_is_left_is_kept_as_cancelled(client, model):
+    stream = client.responses.create(model=model, input="Count to one thousand, in words.", temperature=0,
+                                     max_output_tokens=2000, stream=True, store=True)
+    ident = None
+    for event in stream:
+        if event.type == "response.created":
+            ident = event.response.id
+        if event.type == "response.output_text.delta":
+            break
+    stream.close()
+    for _ in range(100):
+        try:
+            kept = client.responses.retrieve(ident)
+            break
+        except openai.NotFoundError:
+            time.sleep(0.1)
+    assert kept.status == "cancelled" and kept.output_text
+    assert kept.output[-1].status == "incomplete"
+
+
+def test_models_tell_their_context(client, model):
+    told = client.models.retrieve(model).model_extra
+    assert told["context_window"] == told["max_model_len"] > 1000
 
 
 def test_responses_tools(client, model):

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/random.h"
 #include "engine/score.h"
 #include "models.h"
 
@@ -141,6 +142,90 @@ TEST(Engine, RestoreGoesBackAndResumeOutlivesItsOrigin) {
   const auto later = engine.resume(mark);
   EXPECT_EQ((run(engine)[{later, 0}].tokens), (Ids{3, 4, 5}));
   EXPECT_THROW(stranger.resume(mark), Error);
+}
+
+// By request, as they are told.
+using Scores = std::map<int64_t, std::vector<Sampled>>;
+void gather(std::vector<Event> events, Scores& all) {
+  for (Event& e : events) {
+    EXPECT_NE(e.finish, Finish::failed);
+    if (e.prompt_scores.empty()) continue;
+    EXPECT_EQ(e.choice, 0);
+    EXPECT_TRUE(all.emplace(e.request, std::move(e.prompt_scores)).second) << "told twice";
+  }
+}
+
+TEST(PromptScores, AreThoseOfTheLogitsWhateverIsShared) {
+  Random random(test::seed());
+  for (const std::string& path : test::tiny_models()) {
+    SCOPED_TRACE(path);
+    auto checkpoint = Checkpoint::open(path);
+    const int64_t vocabulary = checkpoint->model().vocabulary();
+    auto ids = [&](int64_t n) {
+      Ids out;
+      for (; n > 0; --n) out.push_back(static_cast<int32_t>(random.between(0, vocabulary - 1)));
+      return out;
+    };
+    const Ids common = ids(100);
+    constexpr int64_t context = 256;
+    const bool ntk = path.find("ntk") != path.npos;
+    Engine engine(*checkpoint, {.work = {.threads = 2}, .context = context, .schedule = {.chunk = 70}});
+    std::map<int64_t, std::pair<Ids, int>> asked;
+    Scores told;
+    for (int i = 0; i < 14; ++i) {
+      Ids prompt(common.begin(), common.begin() + random.between(0, 100));
+      for (int32_t id : ids(random.between(1, 50))) prompt.push_back(id);
+      if (i % 5 == 4) prompt = asked.begin()->second.first;  // what was asked before
+      const int top = i % 5 == 3 ? 0 : 3;
+      Request r{.prompt = prompt, .sampler = greedy, .max_tokens = 2, .n = i % 4 == 0 ? 2 : 1};
+      r.prompt_logprobs = top, r.answer = i % 3 != 0;
+      if (i % 6 == 5) r.prompt_logprobs.reset(), r.answer = true;  // others that are not scored share as well
+      const int64_t number = engine.submit(r);
+      if (r.prompt_logprobs) asked[number] = {prompt, top};
+      if (i % 4 == 1) gather(engine.step(), told);
+    }
+    while (engine.busy()) gather(engine.step(), told);
+    for (const auto& [number, what] : asked) {
+      const auto& [prompt, top] = what;
+      // With the same length in view: dynamic RoPE scales by it.
+      const auto rest = context - static_cast<int64_t>(prompt.size());
+      const Logits l = logits_of(checkpoint->model(), prompt, {.greedy = ntk ? rest : 0});
+      ASSERT_TRUE(told.contains(number));
+      const std::vector<Sampled>& scores = told.at(number);
+      ASSERT_EQ(scores.size(), prompt.size());
+      EXPECT_TRUE(scores[0].top.empty());
+      for (size_t i = 1; i < prompt.size(); ++i) {
+        const std::span row(l.values.data() + (i - 1) * static_cast<size_t>(vocabulary),
+                            static_cast<size_t>(vocabulary));
+        const auto id = static_cast<size_t>(prompt[i]);
+        ASSERT_EQ(scores[i].id, prompt[i]);
+        ASSERT_EQ(scores[i].logprob, static_cast<float>(static_cast<double>(row[id]) - log_sum_exp(row)));
+        ASSERT_EQ(scores[i].top.size(), static_cast<size_t>(top));
+        if (top) ASSERT_EQ(row[static_cast<size_t>(scores[i].top[0].id)], *std::ranges::max_element(row));
+      }
+    }
+  }
+}
+
+TEST(PromptScores, WhatWasScoredIsNotComputedAgain) {
+  auto checkpoint = Checkpoint::open(test::data_folder() + "/models/llama2-gqa");
+  Engine engine(*checkpoint, {.work = {.threads = 1}});
+  Ids prompt(120, 7);
+  auto ask = [&](int32_t last) {
+    prompt.back() = last;
+    Request r{.prompt = prompt};
+    r.prompt_logprobs = 1, r.answer = false;
+    return engine.submit(r);
+  };
+  ask(1), ask(2), ask(3);  // side by side: one is computed, the others wait for what they share
+  run(engine);
+  EXPECT_EQ(engine.stats().prompt_tokens, 120 + 2 + 2);
+  ask(4), ask(1);  // and later
+  run(engine);
+  EXPECT_EQ(engine.stats().prompt_tokens, 124 + 2 + 1);
+  Request other{.prompt = prompt};
+  EXPECT_THROW((other.answer = false, engine.submit(other)), Error);
+  EXPECT_THROW((other.prompt_logprobs = 21, engine.submit(other)), Error);
 }
 
 TEST(PrefixCache, IsBoundedAndForgetsTheOldest) {

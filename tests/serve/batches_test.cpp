@@ -139,10 +139,11 @@ class Letter final : public Exchange {
 };
 
 struct House {
-  explicit House(const std::string& where, std::function<Task<void>(Services&, Exchange&)> chat)
+  explicit House(const std::string& where, std::function<Task<void>(Services&, Exchange&)> chat,
+                 std::string server = server_name())
       : store(open_store(where)),
         services{models, *store, metrics, log, limits, helpers},
-        runner(io.get_executor(), services, {{"POST", "/v1/chat/completions", std::move(chat)}}) {
+        runner(io.get_executor(), services, {{"POST", "/v1/chat/completions", std::move(chat)}}, std::move(server)) {
     services.batches = &runner;
   }
   ~House() {
@@ -380,6 +381,60 @@ TEST(Batches, AreCancelledWithWhatTheyHave) {
   EXPECT_GT(done, 10u);
   EXPECT_LT(done, 100u);
   EXPECT_EQ(house.lines(batch["output_file_id"]).size(), done);
+}
+
+TEST(Batches, TwoServersOnOneStoreShareTheWorkAndDoNothingTwice) {
+  TemporaryFolder folder;
+  Chat chat;
+  chat.seconds = 0.002;
+  House one(folder / "store.db", handler(chat), "one/1/a");
+  const std::string first = one.batch_of(one.upload(jobs(40)))["id"];
+  one.run_until([&] { return chat.asked.size() > 4; });
+  House two(folder / "store.db", handler(chat), "two/1/b");
+  two.runner.start();
+  for (int i = 0; i < 20; ++i) {
+    two.io.restart();
+    two.io.run_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(two.ask("POST", "/v1/batches/" + first + "/cancel")["status"], "cancelling");  // told to the wrong one
+  one.wait(first, "cancelling");
+  const size_t asked = chat.asked.size();
+  EXPECT_LE(asked, 40u);
+  const Json batch = one.wait(first, "completed");  // it looks every twenty seconds: by then this one is done
+  EXPECT_EQ(batch["request_counts"]["total"], 40);
+  for (int n = 0; n < 40; ++n) EXPECT_EQ(chat.asked.count(n), n == 5 ? 2u : 1u) << n;
+}
+
+TEST(Batches, KeepWithinTheKeysTokens) {
+  TemporaryFolder folder;
+  Chat chat;
+  double now = 0;
+  House house(folder / "store.db", handler(chat));
+  house.limits = Limits([&now] { return now; });
+  house.limits.set("ann", 0, 600);
+  house.limits.spend_tokens("ann", 500);
+  const std::string id = house.batch_of(house.upload(jobs(3)))["id"];
+  for (int i = 0; i < 30; ++i) {
+    house.io.restart();
+    house.io.run_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_TRUE(chat.asked.empty()) << "less than half of a minute's tokens is left";
+  now = 21;  // ten tokens a second: 310
+  house.wait(id, "completed");
+  EXPECT_EQ(chat.asked.size(), 3u);
+}
+
+TEST(Batches, AServerThatIsGoneIsKnown) {
+  const std::string self = server_name(), host = self.substr(0, self.find('/'));
+  EXPECT_TRUE(is_gone(host + "/" + std::to_string(getpid()) + "/other", self));  // the process that had our number
+  EXPECT_FALSE(is_gone(host + "/1/x", self));
+  EXPECT_FALSE(is_gone("elsewhere/1/x", self));
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  waitpid(child, nullptr, 0);
+  EXPECT_TRUE(is_gone(host + "/" + std::to_string(child) + "/x", self));
+  EXPECT_FALSE(is_gone("nonsense", self));
+  EXPECT_FALSE(is_gone("", self));
 }
 
 TEST(Batches, GoOnAfterTheServerStops) {

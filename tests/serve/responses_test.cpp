@@ -189,6 +189,14 @@ TEST(ResponsesAnswer, TellsWhenItIsNotWhole) {
   ResponsesAnswer failed = fresh_answer();
   EXPECT_EQ(whole_turn(failed, Finish::failed).back()["type"], "response.failed");
   EXPECT_EQ(failed.response()["error"]["code"], "server_error");
+  ResponsesAnswer left = fresh_answer();
+  whole_turn(left, Finish::cancelled);
+  EXPECT_EQ(left.response()["status"], "cancelled");
+  EXPECT_EQ(left.response()["output"].back()["status"], "incomplete");
+  ResponsesAnswer whole = fresh_answer();
+  whole_turn(whole, Finish::end);
+  whole.cancel();  // too late
+  EXPECT_EQ(whole.response()["status"], "completed");
 }
 
 TEST(NamedEvents, IdsAreMany) {

@@ -137,6 +137,38 @@ TEST(Room, LettingGoCancelsWithinOneStep) {
   stays.reset();
 }
 
+TEST(Room, WithoutKeysClientsShareByWhereTheyComeFrom) {
+  Random random(test::seed());
+  ModelsOptions options;
+  options.engine.schedule.chunk = 64;
+  for (const bool apart : {true, false}) {
+    test::Room room({"llama-q8_0"}, options);
+    auto model = room.wait(room.models().use(""));
+    std::vector<int> order;
+    std::vector<std::unique_ptr<TokenStream>> streams;
+    std::vector<std::future<void>> reading;
+    auto read = [&order](TokenStream& stream, int who) -> Task<void> {
+      while (auto event = co_await stream.next())
+        if (event->finish != Finish::none) order.push_back(who);
+    };
+    auto ask = [&](int who) {
+      Request r{.prompt = random_ids(random, 400), .sampler = {.temperature = 0}, .max_tokens = 1, .reuse = false};
+      const Client client{.name = "", .from = apart ? std::to_string(who) : "", .models = {}};
+      streams.push_back(room.wait(model->engine->submit(std::move(r), client)));
+      reading.push_back(room.start(read(*streams.back(), who)));
+    };
+    for (int i = 0; i < 12; ++i) ask(1);
+    ask(2);
+    for (auto& one : reading)
+      while (one.wait_for(std::chrono::seconds(0)) != std::future_status::ready) room.turn();
+    const auto place = std::ranges::find(order, 2) - order.begin();
+    if (apart)
+      EXPECT_LT(place, 8) << "one with many requests held up one with few";
+    else
+      EXPECT_EQ(place, 12);
+  }
+}
+
 TEST(Room, RefusesBeforeAnythingRuns) {
   ModelsOptions options;
   options.engine.schedule.running = 2;
@@ -232,9 +264,46 @@ TEST(Models, AFileThatCannotBeOpenedIsToldToAllThatWait) {
   test::Room room({"llama-q8_0", "nothing-there"});
   const std::string name = "nothing-there";
   auto a = room.start(room.models().use(name));
-  EXPECT_EQ(status_of([&] { room.wait(room.models().use(name)); }), 503);
+  EXPECT_EQ(status_of([&] { room.wait(room.models().use(name)); }), 500);
   EXPECT_THROW(a.get(), Problem);
   EXPECT_NO_THROW(room.wait(room.models().use("llama-q8_0")));
+}
+
+TEST(Models, ADamagedFileSaysWhatIsWrongUntilItIsAnother) {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.path.string() + "/model.gguf", whole = test::data_folder() + "/gguf/llama-q8_0.gguf";
+  std::filesystem::copy_file(whole, path);
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1000);
+  ModelsOptions options;
+  options.models = {{"damaged", path}};
+  test::Room room({}, options);
+  std::vector<std::string> told;
+  for (int i = 0; i < 2; ++i) {
+    try {
+      room.wait(room.models().use("damaged"));
+      FAIL() << "it was opened";
+    } catch (const Problem& problem) {
+      EXPECT_EQ(problem.status(), 500);
+      EXPECT_EQ(problem.code(), "model_unusable");
+      EXPECT_TRUE(problem.lasts());
+      told.push_back(problem.message());
+    }
+  }
+  EXPECT_EQ(told[0], told[1]);
+  EXPECT_NE(told[0].find("tensor"), std::string::npos) << told[0];
+  EXPECT_EQ(told[0].find(folder.path.string()), std::string::npos) << "clients need not know our files";
+  std::filesystem::copy_file(whole, path, std::filesystem::copy_options::overwrite_existing);
+  EXPECT_NO_THROW(room.wait(room.models().use("damaged")));
+}
+
+TEST(Models, TellTheirContextBeforeTheyAreOpen) {
+  test::Room room({"llama-q8_0"});
+  EXPECT_EQ(room.models().list()[0].context, 512);  // as given
+  ModelsOptions options;
+  options.models = {{"a", test::data_folder() + "/gguf/llama-q8_0.gguf"}};
+  test::Room other({}, options);
+  const int64_t before = other.models().list()[0].context;
+  EXPECT_EQ(before, other.wait(other.models().use("a"))->engine->context());
 }
 
 TEST(Room, StopsWithRunningStreams) {

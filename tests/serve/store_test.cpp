@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "postgres_server.h"
+#include "serve/keys.h"
 #include "support.h"
 
 namespace madang {
@@ -191,6 +192,56 @@ TEST_P(StoreTest, BatchesGatherTheirLines) {
   EXPECT_EQ(store_->file("ann", "file-o")->bytes, 14);
   EXPECT_TRUE(store_->unfinished_batches().empty());
   EXPECT_EQ(store_->batch("ann", "batch_1")->facts, ended.facts);
+}
+
+TEST_P(StoreTest, ABatchHasOneServerAtATime) {
+  store_->put(StoredBatch{"batch_1", "ann", 7, true, Json::object()});
+  const auto nobody = [](const std::string&) { return false; };
+  auto lease = [&](const char* server, int64_t seconds = 60) {
+    return store_->lease("batch_1", server, seconds, nobody);
+  };
+  EXPECT_TRUE(lease("a"));
+  EXPECT_TRUE(lease("a"));
+  EXPECT_FALSE(lease("b"));
+  reopen();
+  EXPECT_FALSE(lease("b"));
+  store_->release("batch_1", "b");  // not its own
+  EXPECT_FALSE(lease("b"));
+  EXPECT_TRUE(lease("a", 0));  // it runs out at once
+  EXPECT_TRUE(lease("b"));
+  EXPECT_FALSE(lease("a"));
+  EXPECT_TRUE(store_->lease("batch_1", "a", 60, [](const std::string& other) { return other == "b"; }));
+  store_->release("batch_1", "a");
+  EXPECT_TRUE(lease("b"));
+  const auto ended =
+      store_->finish({"batch_1", "ann", 7, true, Json::object()}, {"file-o", "o", "batch_output", 0, 8, {}},
+                     {"file-e", "e", "batch_output", 0, 8, {}});
+  EXPECT_FALSE(lease("b"));
+  EXPECT_FALSE(store_->lease("batch_2", "b", 60, nobody));
+}
+
+TEST_P(StoreTest, KeysAreMadeAndTakenAway) {
+  const std::string key = Keys::create(*store_, "web", R"({"tokens_per_minute": 7, "admin": true})");
+  EXPECT_THROW(Keys::create(*store_, "web"), Error);
+  EXPECT_THROW(Keys::create(*store_, "other", R"({"tokens": 7})"), Error);
+  EXPECT_THROW(Keys::create(*store_, "other", R"({"weight": "much"})"), Error);
+  const std::string second =
+      Keys::create(*store_, "two", R"({"name": "web", "sha256": "00"})");  // its own all the same
+  reopen();
+  const Keys keys(store_->keys());
+  EXPECT_EQ(keys.size(), 2u);
+  ASSERT_TRUE(keys.find(key));
+  EXPECT_EQ(keys.find(key)->name, "web");
+  EXPECT_TRUE(keys.find(key)->admin);
+  EXPECT_EQ(keys.find(second)->name, "two");
+  for (const std::string& line : store_->keys()) EXPECT_EQ(line.find(key), std::string::npos);
+  EXPECT_TRUE(store_->remove_key("web"));
+  EXPECT_FALSE(store_->remove_key("web"));
+  EXPECT_TRUE(store_->remove_key("two"));
+  const Keys none(store_->keys());
+  EXPECT_FALSE(none.find(key));
+  EXPECT_TRUE(none.needed()) << "no key left is no open door";
+  EXPECT_FALSE(Keys().needed());
 }
 
 TEST_P(StoreTest, ABatchWithoutFailuresHasNoErrorFile) {

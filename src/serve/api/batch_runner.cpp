@@ -10,6 +10,7 @@
 #include "serve/api/batch_lines.h"
 #include "serve/api/named_events.h"
 #include "serve/http/elsewhere.h"
+#include "serve/limits.h"
 #include "serve/log.h"
 
 namespace madang {
@@ -19,6 +20,9 @@ namespace {
 constexpr int batches_at_once = 4, lines_at_once = 4;
 constexpr int batch_priority = -1000;  // below every key: those are set by people, near 0
 constexpr double longest_wait = 30;    // seconds, for a server that is too busy
+// Long beside a slow database, short beside the 24 hours of a batch; servers' clocks may differ by less than that.
+constexpr int64_t lease_seconds = 60;
+constexpr auto beat_every = std::chrono::seconds(lease_seconds / 3);
 
 int64_t now_seconds() { return now_microseconds() / 1'000'000; }
 
@@ -92,8 +96,9 @@ std::vector<std::string> BatchRunner::endpoints() {
   return {"/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses"};
 }
 
-BatchRunner::BatchRunner(boost::asio::any_io_executor executor, Services& services, const std::vector<Route>& routes)
-    : executor_(std::move(executor)), services_(services) {
+BatchRunner::BatchRunner(boost::asio::any_io_executor executor, Services& services, const std::vector<Route>& routes,
+                         std::string server)
+    : executor_(std::move(executor)), services_(services), server_(std::move(server)), next_beat_(executor_) {
   const auto known = endpoints();
   for (const Route& route : routes)
     if (route.method == "POST" && std::ranges::count(known, route.pattern)) routes_[route.pattern] = route;
@@ -101,7 +106,49 @@ BatchRunner::BatchRunner(boost::asio::any_io_executor executor, Services& servic
 
 BatchRunner::~BatchRunner() = default;
 
-void BatchRunner::start() { boost::asio::co_spawn(executor_, take_up(), boost::asio::detached); }
+void BatchRunner::start() { boost::asio::co_spawn(executor_, beat(), boost::asio::detached); }
+
+/// Keeps what is ours, and looks for what nobody has.
+Task<void> BatchRunner::beat() {
+  ++running_;
+  while (!stopping_ && services_.store.keeps()) {
+    for (const JobPtr& job : std::vector(jobs_.begin(), jobs_.end()))
+      if (job->begun) co_await renew(job);
+    co_await take_up();
+    next_beat_.expires_after(beat_every);
+    boost::system::error_code rung;
+    if (!stopping_) co_await next_beat_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, rung));
+  }
+  --running_;
+}
+
+bool BatchRunner::lease(const Job& job) const {
+  return services_.store.lease(job.batch.id, server_, lease_seconds,
+                               [this](const std::string& other) { return is_gone(other, server_); });
+}
+
+Task<void> BatchRunner::renew(JobPtr job) {
+  bool held = true, cancelled = false;  // a database that does not answer now is asked again at the next beat
+  try {
+    co_await elsewhere(services_.helpers, [this, &job, &held, &cancelled] {
+      held = lease(*job);
+      const auto batch = services_.store.batch(job->batch.client, job->batch.id);
+      cancelled = batch && batch->facts["status"] == "cancelling";
+    });
+  } catch (const std::exception& fault) {
+    services_.log.write(LogLevel::error, "batch", {{"id", job->batch.id}, {"fault", fault.what()}});
+  }
+  if (cancelled) cancel(job->batch.id);  // told to another server
+  if (held || over(*job)) co_return;
+  job->broken = true;
+  services_.log.write(LogLevel::warning, "batch", {{"id", job->batch.id}, {"fault", "another server works on it"}});
+  hang_up(*job);
+}
+
+/// What is under way ends, and who waits looks up.
+void BatchRunner::hang_up(const Job& job) const {
+  for (Inner* inner : std::vector(job.exchanges.begin(), job.exchanges.end())) inner->hang_up();
+}
 
 Task<void> BatchRunner::take_up() {
   ++running_;
@@ -132,7 +179,7 @@ std::optional<StoredBatch> BatchRunner::cancel(const std::string& id) {
       job->cancelled = true;
       job->batch.facts["status"] = "cancelling";
       job->batch.facts["cancelling_at"] = now_seconds();
-      for (Inner* inner : std::vector(job->exchanges.begin(), job->exchanges.end())) inner->hang_up();
+      hang_up(*job);
       job->bell.cancel();
     }
     return job->batch;
@@ -142,8 +189,9 @@ std::optional<StoredBatch> BatchRunner::cancel(const std::string& id) {
 
 void BatchRunner::stop() {
   stopping_ = true;
+  next_beat_.cancel();
   for (const JobPtr& job : jobs_) {
-    for (Inner* inner : std::vector(job->exchanges.begin(), job->exchanges.end())) inner->hang_up();
+    hang_up(*job);
     job->bell.cancel();
   }
 }
@@ -174,7 +222,12 @@ Task<void> BatchRunner::save(JobPtr job) {
 
 Task<void> BatchRunner::work(JobPtr job) {
   try {
-    co_await work_lines(job);
+    const bool ours = co_await elsewhere(services_.helpers, [this, &job] { return lease(*job); });
+    if (ours) {
+      co_await work_lines(job);
+      if (stopping_)
+        co_await elsewhere(services_.helpers, [this, &job] { services_.store.release(job->batch.id, server_); });
+    }
   } catch (const std::exception& fault) {
     broke(*job, fault);
   }
@@ -273,6 +326,13 @@ Task<void> BatchRunner::worker(JobPtr job) {
 Task<void> BatchRunner::run_line(JobPtr job, size_t index) {
   const BatchLine line = job->lines[index];
   for (double wait = 1;; wait = std::min(wait * 2, longest_wait)) {
+    // The key's limits hold here too; what it has left is for those who wait for an answer.
+    while (!over(*job)) {
+      const double until = services_.limits.wait_for_half(job->batch.client);
+      if (until <= 0) break;
+      co_await pause(job, std::min(until, 1.0));
+    }
+    if (over(*job)) co_return;
     HttpRequest request;
     request.method = "POST";
     request.path = job->batch.facts["endpoint"];
@@ -291,11 +351,15 @@ Task<void> BatchRunner::run_line(JobPtr job, size_t index) {
       co_await elsewhere(services_.helpers, [this, &job, &result] { services_.store.put(job->batch.id, result); });
       co_return;
     }
-    for (double waited = 0; waited < wait && !over(*job); waited += 0.1) {
-      boost::asio::steady_timer timer(executor_, std::chrono::milliseconds(100));
-      co_await timer.async_wait(boost::asio::use_awaitable);
-    }
+    co_await pause(job, wait);
     if (over(*job)) co_return;
+  }
+}
+
+Task<void> BatchRunner::pause(JobPtr job, double seconds) {
+  for (double waited = 0; waited < seconds && !over(*job); waited += 0.1) {
+    boost::asio::steady_timer timer(executor_, std::chrono::milliseconds(100));
+    co_await timer.async_wait(boost::asio::use_awaitable);
   }
 }
 

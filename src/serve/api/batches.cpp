@@ -101,8 +101,11 @@ Task<void> cancel(Services& services, Exchange& x) {
         .status(409);
   if (auto now = services.batches ? services.batches->cancel(found.batch.id) : std::nullopt) {
     found.batch = *now;
-    co_await elsewhere(services.helpers, [&services, &found] { services.store.put(found.batch); });
+  } else if (found.batch.facts["status"] != "cancelling") {  // another server works on it, and will see it
+    found.batch.facts["status"] = "cancelling";
+    found.batch.facts["cancelling_at"] = now_microseconds() / 1'000'000;
   }
+  co_await elsewhere(services.helpers, [&services, &found] { services.store.put(found.batch); });
   co_await x.reply(200, "application/json", json_text(told(found)));
 }
 

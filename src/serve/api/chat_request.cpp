@@ -4,6 +4,7 @@
 #include <array>
 
 #include "serve/api/sampling.h"
+#include "serve/api/strict.h"
 #include "serve/fields.h"
 
 namespace madang {
@@ -20,8 +21,7 @@ void read_tools(Fields& fields, TalkRequest& out) {
     function.need("name", function.text("name"));
     function.text("description");
     function.object("parameters");
-    if (function.boolean("strict").value_or(false))
-      throw not_built(function.path("strict"), say("strict tools are not built yet"));
+    refuse_strict(function);
     function.finish();
     out.tools.push_back((*tools)[i]);
   }

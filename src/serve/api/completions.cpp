@@ -1,5 +1,6 @@
 // OpenAI's older completions: POST /v1/completions. Prompts are texts or token ids, one or many.
-// Refuses: suffix, and echo together with logprobs (log probabilities of prompts are not built yet).
+// With echo, logprobs tell those of the prompt too, as evaluations ask for them (also with max_tokens 0: no answer).
+// Refuses: suffix.
 #include <algorithm>
 #include <chrono>
 
@@ -22,6 +23,9 @@ struct CompletionRequest {
   std::vector<Json> prompts;  // each a text or an array of ids
   int best_of = 1;
   bool echo = false, stream = false, include_usage = false;
+
+  bool scored() const { return echo && talk.top_logprobs; }
+  bool computed() const { return talk.max_tokens != 0 || scored(); }
 };
 
 void read_prompts(Fields& fields, CompletionRequest& out) {
@@ -55,8 +59,6 @@ CompletionRequest read_request(const Json& body) {
   if (const auto top = fields.integer("logprobs", 0, 5)) out.talk.top_logprobs = static_cast<int>(*top);
   out.talk.max_tokens = fields.integer("max_tokens", 0, INT32_MAX).value_or(usual_max_tokens);
   out.echo = fields.boolean("echo").value_or(false);
-  if (out.echo && out.talk.top_logprobs)
-    throw not_built("echo", say("log probabilities of prompts are not built yet: '{}' with '{}'", "echo", "logprobs"));
   out.stream = fields.boolean("stream").value_or(false);
   out.include_usage = read_stream_options(fields, out.stream);
   out.best_of = static_cast<int>(fields.integer("best_of", 0, 20).value_or(0));
@@ -108,12 +110,13 @@ class Completion {
     for (size_t i = 0; i < request_.prompts.size(); ++i) {
       ids_.push_back(encode(request_.prompts[i], i));
       prompt_tokens_ += static_cast<int64_t>(ids_.back().size());
-      if (request_.talk.max_tokens == 0) continue;
+      if (!request_.computed()) continue;
       Request r;
       r.prompt = ids_.back();
       r.sampler = sampler_of(request_.talk, model_->checkpoint->defaults());
       if (request_.best_of > request_.talk.n && !r.sampler.logprobs) r.sampler.logprobs = 0;
-      r.max_tokens = *request_.talk.max_tokens;
+      r.max_tokens = *request_.talk.max_tokens, r.answer = r.max_tokens > 0;
+      if (request_.scored()) r.prompt_logprobs = request_.talk.top_logprobs;
       r.ends = model_->checkpoint->defaults().ends;
       r.stops = request_.talk.stops;
       r.n = request_.best_of;
@@ -133,7 +136,9 @@ class Completion {
         }
         Choice& c = all[static_cast<size_t>(k)];
         const std::string before = request_.echo ? echo(i) : std::string();
-        choices.push_back(told(choices.size(), before + c.text, logprobs(c.logprobs, characters(before)), c.finish));
+        Json all_logprobs = logprobs(c.logprobs, characters(before));
+        if (request_.scored()) all_logprobs = joined(prompt_logprobs(i, scores_.at(i)), all_logprobs);
+        choices.push_back(told(choices.size(), before + c.text, std::move(all_logprobs), c.finish));
       }
     }
     Json out = head();
@@ -198,6 +203,7 @@ class Completion {
       if (x_.gone()) throw Gone();
       Choice& c = all.at(static_cast<size_t>(event->choice));
       c.text += event->text;
+      if (!event->prompt_scores.empty()) scores_[i] = std::move(event->prompt_scores);
       if (event->logprobs) c.logprobs.push_back(std::move(*event->logprobs));
       count(*event);
       if (event->finish != Finish::none) c.finish = event->finish, reason_of(event->finish, event->reason);
@@ -209,17 +215,21 @@ class Completion {
     std::string piece;
     const std::string before = request_.echo ? echo(i) : std::string();
     std::vector<size_t> offsets(static_cast<size_t>(request_.talk.n), characters(before));
-    for (size_t k = 0; k < offsets.size(); ++k) {
-      const bool over = streams_.empty();
-      if (before.empty() && !over) continue;
-      piece += data_event(chunk(i, static_cast<int>(k), before, nullptr, over ? Finish::length : Finish::none));
-    }
+    auto write_before = [&](const Json& logprobs, Finish finish) {
+      for (int k = 0; k < request_.talk.n; ++k) piece += data_event(chunk(i, k, before, logprobs, finish));
+    };
+    const bool over = streams_.empty();
+    if (over || (!before.empty() && !request_.scored())) write_before(nullptr, over ? Finish::length : Finish::none);
     while (!streams_.empty()) {
       if (!streams_[i]->ready() && !piece.empty()) co_await x_.write(std::exchange(piece, {}));
       auto event = co_await streams_[i]->next();
       if (!event) break;
       count(*event);
       if (event->finish != Finish::none) reason_of(event->finish, event->reason);
+      if (!event->prompt_scores.empty()) {
+        write_before(prompt_logprobs(i, event->prompt_scores), Finish::none);
+        continue;
+      }
       size_t& offset = offsets.at(static_cast<size_t>(event->choice));
       Json told = nullptr;
       if (event->logprobs && request_.talk.top_logprobs) told = logprobs({*event->logprobs}, offset);
@@ -278,12 +288,32 @@ class Completion {
       tokens.push_back(text(s.id));
       values.push_back(finite_logprob(s.logprob));
       Json top = Json::object();
-      for (const TokenLogprob& t : s.top) top[text(t.id)] = finite_logprob(t.logprob);
+      for (const TokenLogprob& t : s.top)
+        top.emplace(text(t.id), finite_logprob(t.logprob));  // of equal texts the first
+      top.emplace(text(s.id), finite_logprob(s.logprob));    // always there, as OpenAI has it
       tops.push_back(std::move(top));
       offsets.push_back(offset);
       offset += characters(text(s.id));
     }
     return {{"tokens", tokens}, {"token_logprobs", values}, {"top_logprobs", tops}, {"text_offset", offsets}};
+  }
+
+  // As the prompt is echoed. Nothing foretells its first token.
+  Json prompt_logprobs(size_t i, const std::vector<Sampled>& scores) const {
+    Json out = logprobs(scores, 0);
+    out["token_logprobs"][0] = nullptr, out["top_logprobs"][0] = nullptr;
+    // What the text does not hold stands in front of it: BOS that was put there, the blank of a dummy prefix.
+    const std::string last = out["tokens"].back().get<std::string>();
+    const size_t end = out["text_offset"].back().get<size_t>() + characters(last);
+    const size_t surplus = end - std::min(end, characters(echo(i)));
+    for (Json& offset : out["text_offset"]) offset = offset.get<size_t>() - std::min(offset.get<size_t>(), surplus);
+    return out;
+  }
+
+  static Json joined(Json first, const Json& second) {
+    for (auto& [name, values] : first.items())
+      for (const Json& value : second.at(name)) values.push_back(value);
+    return first;
   }
 
   Services& services_;
@@ -292,6 +322,7 @@ class Completion {
   CompletionRequest request_;
   std::vector<std::vector<int32_t>> ids_;  // of each prompt
   std::vector<std::unique_ptr<TokenStream>> streams_;
+  std::map<size_t, std::vector<Sampled>> scores_;  // of each prompt's tokens, if asked for
   int64_t prompt_tokens_ = 0, answer_tokens_ = 0, reused_ = 0;
   std::string id_ = new_id("cmpl-");
   int64_t created_ = now_microseconds() / 1'000'000;

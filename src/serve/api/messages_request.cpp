@@ -1,5 +1,6 @@
 #include "serve/api/messages_request.h"
 
+#include "serve/api/strict.h"
 #include "serve/fields.h"
 
 namespace madang {
@@ -137,8 +138,7 @@ void read_tools(Fields& f, TalkRequest& talk) {
       if (auto about = tool.text("description")) function["description"] = *about;
       function["parameters"] = tool.need("input_schema", tool.object("input_schema"));
       tool.accept({"cache_control", "input_examples", "eager_input_streaming", "allowed_callers"});
-      if (tool.boolean("strict").value_or(false))
-        throw not_built(tool.path("strict"), say("strict tools are not built yet"));
+      refuse_strict(tool);
       tool.finish();
       talk.tools.push_back({{"type", "function"}, {"function", std::move(function)}});
     }

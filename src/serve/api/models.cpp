@@ -14,7 +14,7 @@ bool allowed(const Client& client, const std::string& model) {
 
 Json told(const ModelStatus& m) {
   Json out = {{"id", m.name}, {"object", "model"}, {"created", m.created}, {"owned_by", "madang"}};
-  if (m.context > 0) out["context_window"] = m.context;
+  if (m.context > 0) out["context_window"] = out["max_model_len"] = m.context;  // the second: as vLLM calls it
   return out;
 }
 

@@ -56,10 +56,16 @@ std::string text_of(const std::vector<Json>& events) {
   return out;
 }
 
-/// The turn to its end: events go out where they are asked for; what breaks it makes the response a failed one.
-Task<void> run(Exchange& x, Talk& talk, ResponsesAnswer& answer, bool stream) {
+/// The turn to its end: events go out where they are asked for; what breaks it makes the response a failed one. False:
+/// the client has left, and the turn with it.
+Task<bool> run(Exchange& x, Talk& talk, ResponsesAnswer& answer, bool stream) {
   std::optional<Problem> problem;
+  bool left = false;
   try {
+    if (stream) {
+      const std::string first = text_of(answer.begin());
+      co_await x.write(first);
+    }
     for (;;) {
       auto event = co_await talk.next();
       if (!event) break;
@@ -67,13 +73,19 @@ Task<void> run(Exchange& x, Talk& talk, ResponsesAnswer& answer, bool stream) {
       if (stream && !events.empty()) co_await x.write(text_of(events));
     }
   } catch (const Gone&) {
-    throw;
+    left = true;
   } catch (...) {
     problem = current_problem();
   }
-  if (!problem) co_return;
+  if (left || x.gone()) {
+    answer.cancel();
+    co_return false;
+  }
+  if (answer.response()["status"] == "cancelled") problem = Problem(say("the server is stopping")).status(503);
+  if (!problem) co_return true;
   const auto events = answer.fail(problem->message());
   if (stream) co_await x.write(text_of(events));
+  co_return true;
 }
 
 ResponsesAnswer::Spell speller(const Talk& talk, bool wanted) {
@@ -97,15 +109,14 @@ Task<void> create(Services& services, Exchange& x) {
   if (request.stream) {
     x.header("cache-control", "no-cache");
     co_await x.begin(200, "text/event-stream; charset=utf-8");
-    const std::string first = text_of(answer.begin());
-    co_await x.write(first);
   }
-  co_await run(x, *talk, answer, request.stream);
-  if (keep) {
+  const bool here = co_await run(x, *talk, answer, request.stream);
+  if (keep && (here || request.stream)) {  // a stream told its id, so that it can be asked for
     stored.response = answer.response();
     co_await elsewhere(services.helpers,
                        [&services, &x, &stored] { services.store.put(x.request().client.name, stored); });
   }
+  if (!here) throw Gone();
   if (!request.stream) {
     co_await x.reply(200, "application/json", json_text(answer.response()));
     co_return;

@@ -61,13 +61,21 @@ std::vector<Json> ResponsesAnswer::push(const TalkEvent& e) {
     out.insert(out.end(), more.begin(), more.end());
     return out;
   }
-  const bool cut = *e.finish == Finish::length || *e.finish == Finish::context || *e.finish == Finish::cancelled;
+  if (*e.finish == Finish::cancelled) return cancel();
+  const bool cut = *e.finish == Finish::length || *e.finish == Finish::context;
   close(cut ? "incomplete" : "completed", out);
   response_["status"] = cut ? "incomplete" : "completed";
   if (cut)
     response_["incomplete_details"] = {{"reason", "max_output_tokens"}};
   else
     response_["completed_at"] = now_microseconds() / 1'000'000;
+  return out;
+}
+
+std::vector<Json> ResponsesAnswer::cancel() {
+  std::vector<Json> out;
+  close("incomplete", out);
+  if (response_["status"] == "in_progress") response_["status"] = "cancelled";
   return out;
 }
 

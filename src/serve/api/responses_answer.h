@@ -21,6 +21,8 @@ class ResponsesAnswer {
   std::vector<Json> push(const TalkEvent& event);
   /// The turn broke: the open item ends as incomplete, the response as failed.
   std::vector<Json> fail(const std::string& message);
+  /// Nobody waits for the rest: unless it is whole, the response ends as cancelled, with what there is of it.
+  std::vector<Json> cancel();
   /// response.completed, .incomplete or .failed: to be told once the response is stored.
   Json end();
 

@@ -1,6 +1,7 @@
 #include "serve/api/responses_request.h"
 
 #include "serve/api/responses_items.h"
+#include "serve/api/strict.h"
 #include "serve/fields.h"
 
 namespace madang {
@@ -16,8 +17,7 @@ void read_tools(Fields& f, ResponsesRequest& out) {
       const auto type = tool.need("type", tool.text("type"));
       if (type != "function")
         throw not_built(tool.path("type"), say("tools of type '{}' are not built: only your own", type));
-      if (tool.boolean("strict").value_or(false))
-        throw not_built(tool.path("strict"), say("strict tools are not built yet"));
+      refuse_strict(tool);
       const std::string name = tool.need("name", tool.text("name"));
       const auto about = tool.text("description");
       const Json* parameters = tool.object("parameters");

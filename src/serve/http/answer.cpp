@@ -148,6 +148,7 @@ Task<void> Answer::end() {
 Task<void> Answer::fail(const Problem& problem, Dialect dialect) {
   const Json told = dialect == Dialect::anthropic ? problem.anthropic(request_.id) : problem.openai();
   if (const auto wait = problem.retry_after()) header("retry-after", std::to_string(std::lround(std::ceil(*wait))));
+  if (problem.lasts()) header("x-should-retry", "false");
   if (problem.status() == 401) header("www-authenticate", "Bearer");
   // What a client sent may stand in the message, and need not be UTF-8.
   std::string body = told.dump(-1, ' ', false, Json::error_handler_t::replace);

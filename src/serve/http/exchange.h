@@ -27,6 +27,7 @@ using Task = boost::asio::awaitable<T>;
 /// Who asks: a named API key, or nobody in particular on a server without keys.
 struct Client {
   std::string name;                 ///< of the key; "" without keys
+  std::string from;                 ///< without keys: what tells clients apart that share the model
   int priority = 0;                 ///< higher goes first
   int64_t weight = 1;               ///< its share beside others of its priority
   bool admin = false;               ///< may see others' usage

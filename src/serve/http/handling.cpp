@@ -18,9 +18,18 @@ Problem unknown_path(const House& house, const HttpRequest& request) {
   return problem.status(404);
 }
 
+// Machines are told apart by their address; on this one, where a proxy may stand for many, by connection.
+std::string origin_of(const Connection& connection) {
+  const std::string& peer = connection.peer();
+  const size_t port = peer.rfind(':');
+  if (port == std::string::npos) return fmt::format("{}", static_cast<const void*>(&connection));  // no TCP
+  const bool near = peer.starts_with("127.") || peer.starts_with("[::1]");
+  return near ? peer : peer.substr(0, port);
+}
+
 // Who asks. Throws Problem (401) where a key is needed.
-Client client_of(const House& house, const HttpRequest& request, Access access) {
-  if (house.keys.empty()) return {};
+Client client_of(const Connection& connection, const House& house, const HttpRequest& request, Access access) {
+  if (!house.keys.needed()) return {.name = "", .from = origin_of(connection), .models = {}};
   const std::string_view given = presented_key(request);
   if (auto client = house.keys.find(given)) return *client;
   if (access == Access::open) return {};
@@ -31,7 +40,8 @@ Client client_of(const House& house, const HttpRequest& request, Access access) 
 }
 
 // The route, once the request may go to it; null for OPTIONS, answered by the server itself.
-const Route* admit(House& house, Answer& answer, const RequestReader& reader, Dialect& dialect) {
+const Route* admit(const Connection& connection, House& house, Answer& answer, const RequestReader& reader,
+                   Dialect& dialect) {
   HttpRequest& request = answer.request();
   house.gate.check(request, reader.old());
   Match match = house.router.find(request.method, reader.target());
@@ -48,7 +58,7 @@ const Route* admit(House& house, Answer& answer, const RequestReader& reader, Di
   request.parameters = std::move(match.parameters);
   if (const auto expected = request.header("expect"); !expected.empty() && !reader.waits() && !reader.old())
     throw Problem(say("This server does not know Expect: {}.", expected)).status(417);
-  request.client = client_of(house, request, match.route->access);
+  request.client = client_of(connection, house, request, match.route->access);
   // Looking at lists and states costs nothing worth counting.
   if (request.method == "POST") house.services.limits.take_request(request.client.name);
   return match.route;
@@ -56,7 +66,7 @@ const Route* admit(House& house, Answer& answer, const RequestReader& reader, Di
 
 Task<void> answer_request(Connection& connection, RequestReader& reader, Answer& answer, Dialect& dialect) {
   House& house = connection.house();
-  const Route* route = admit(house, answer, reader, dialect);
+  const Route* route = admit(connection, house, answer, reader, dialect);
   co_await connection.receive_body(reader);
   answer.request().body = reader.take_body();
   answer.set_keep(reader.keeps_open());
@@ -81,6 +91,7 @@ Task<bool> handle_request(Connection& connection, RequestReader& reader, std::op
     gone = true;
   } catch (const Problem& problem) {
     wrong = problem;
+    if (problem.status() >= 500) fault = problem.message();
   } catch (const Error& error) {
     wrong = Problem(error);
     fault = error.what();

@@ -49,10 +49,27 @@ struct Opening {
   explicit Opening(const asio::any_io_executor& handlers) : bell(handlers, asio::steady_timer::time_point::max()) {}
 };
 
+// What stands at a path: another file has another size or time.
+struct Mould {
+  int64_t bytes = 0, time = 0;
+  explicit Mould(const std::string& path) : bytes(bytes_at(path)), time(time_of(path)) {}
+  bool operator==(const Mould&) const = default;
+};
+
+// Why a model could not be opened. It is told again without another attempt while the file is the same; where the file
+// may not be to blame, for as long as it takes to see whether that has passed.
+struct Refusal {
+  Problem problem;
+  Mould mould;
+  std::chrono::steady_clock::time_point until;
+};
+constexpr auto until_next_attempt = std::chrono::seconds(10);
+
 struct Shelf {
   ModelStatus status;
   std::shared_ptr<const OpenModel> model;
   std::shared_ptr<Opening> opening;
+  std::optional<Refusal> refusal;
   int64_t used = 0;  ///< when last, in uses
 };
 
@@ -87,6 +104,18 @@ Shelf& House::find(const std::string& name) {
       .status(404);
 }
 
+// The file's fault is no fault of the request, and asking again does not mend it.
+Problem cannot_open(const std::string& name, const Error& fault) {
+  const Problem told(fault);
+  return Problem(say("the model '{}' cannot be opened: {}", name, told.message()), "model", "model_unusable")
+      .status(500)
+      .lasting();
+}
+
+bool of_the_file(Kind kind) {
+  return kind == Kind::format || kind == Kind::mismatch || kind == Kind::unsupported || kind == Kind::missing;
+}
+
 // Closes what was used longest ago until the wanted one fits beside the others.
 void House::make_place(const Shelf& wanted) {
   if (options.memory == 0) return;
@@ -117,6 +146,7 @@ Task<void> open(std::shared_ptr<House> house, Shelf& shelf, std::shared_ptr<Open
   try {
     auto work = [house, name = shelf.status.name, path = shelf.status.path] {
       auto checkpoint = Checkpoint::open(path);
+      checkpoint->source().warm();
       auto engine = house->room.open(checkpoint, house->options.engine, house->options.waiting);
       return std::make_shared<const OpenModel>(OpenModel{name, std::move(checkpoint), std::move(engine)});
     };
@@ -124,7 +154,11 @@ Task<void> open(std::shared_ptr<House> house, Shelf& shelf, std::shared_ptr<Open
     shelf.model = opening->model;
     shelf.status.open = true, shelf.status.context = shelf.model->engine->context();
   } catch (const Error& fault) {
-    opening->fault = std::make_exception_ptr(Problem(fault, "model").status(503));
+    const Problem problem = cannot_open(shelf.status.name, fault);
+    const auto now = std::chrono::steady_clock::now();
+    shelf.refusal = {problem, Mould(shelf.status.path),
+                     of_the_file(fault.kind()) ? now.max() : now + until_next_attempt};
+    opening->fault = std::make_exception_ptr(problem);
   } catch (...) {
     opening->fault = std::current_exception();
   }
@@ -148,6 +182,7 @@ class ModelsOnShelves : public Models {
           throw Error(Kind::usage, say("two models have the name {}", model.name)).found(model.path);
       ModelStatus status{.name = model.name, .path = model.path};
       status.bytes = bytes_at(model.path), status.created = time_of(model.path);
+      status.context = context_before(model.path);
       house_->shelves.push_back({.status = std::move(status)});
     }
     if (house_->shelves.empty()) throw Error(Kind::usage, say("there is no model to serve"));
@@ -158,6 +193,7 @@ class ModelsOnShelves : public Models {
     Shelf& shelf = house_->find(name);
     shelf.used = ++house_->clock;
     if (shelf.model) co_return shelf.model;
+    check_refusal(shelf);
     if (!shelf.opening) {
       house_->make_place(shelf);
       shelf.opening = std::make_shared<Opening>(house_->handlers);
@@ -182,6 +218,24 @@ class ModelsOnShelves : public Models {
   }
 
  private:
+  // What is known of it before it is open; a file that cannot be read is told when it is asked for.
+  int64_t context_before(const std::string& path) const {
+    const int64_t asked = house_->options.engine.context;
+    try {
+      return asked > 0 ? asked : open_source(path)->config().integer("max_position_embeddings", 0);
+    } catch (const std::exception&) {
+      return asked;
+    }
+  }
+
+  static void check_refusal(Shelf& shelf) {
+    if (!shelf.refusal) return;
+    const bool same = shelf.refusal->mould == Mould(shelf.status.path);
+    if (same && std::chrono::steady_clock::now() < shelf.refusal->until) throw shelf.refusal->problem;
+    shelf.refusal.reset();
+    shelf.status.bytes = bytes_at(shelf.status.path), shelf.status.created = time_of(shelf.status.path);
+  }
+
   std::shared_ptr<House> house_;
 };
 

@@ -24,7 +24,7 @@ struct ModelStatus {
   std::string name, path;
   bool open = false;
   int64_t bytes = 0;    ///< of its file or folder
-  int64_t context = 0;  ///< tokens; 0: not known before it is open
+  int64_t context = 0;  ///< tokens; before it is open what the file says, 0: not known
   int64_t created = 0;  ///< Unix seconds: the file's own
   RoomEngine::Load load;
 };
@@ -33,7 +33,8 @@ class Models {
  public:
   virtual ~Models() = default;
   /// Opens it if need be (others go on meanwhile). "" is the only or first model. Throws Problem: 404 model_not_found
-  /// with the nearest name, 503 if the memory is taken by models in use.
+  /// with the nearest name, 503 if the memory is taken by models in use, 500 model_unusable with the fault of its file
+  /// (told again without another attempt until the file is another).
   virtual Task<std::shared_ptr<const OpenModel>> use(const std::string& name) = 0;
   virtual std::vector<ModelStatus> list() const = 0;
 };

@@ -98,7 +98,8 @@ std::unique_ptr<TokenStream> SeatedEngine::send(Request request, const Client& c
     if (fault.kind() == Kind::limit) throw Problem(fault.text(), "", "context_length_exceeded");
     throw Problem(fault);
   }
-  request.share = {static_cast<int64_t>(std::hash<std::string>()(client.name)), client.priority, client.weight};
+  request.share = {static_cast<int64_t>(std::hash<std::string>()(client.name + '\n' + client.from)), client.priority,
+                   client.weight};
   seat_->enter(force);
   auto queue = std::make_unique<TokenQueue>(thread_->desk(), thread_->handlers(), request.n,
                                             [thread = thread_, seat = seat_](int64_t number) {

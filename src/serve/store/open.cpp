@@ -27,10 +27,17 @@ class NoStore final : public Store {
   std::optional<StoredBatch> batch(const std::string&, const std::string&) override { none(); }
   Listed<StoredBatch> batches(const std::string&, const Window&) override { none(); }
   std::vector<StoredBatch> unfinished_batches() override { return {}; }
+  bool lease(const std::string&, const std::string&, int64_t, const std::function<bool(const std::string&)>&) override {
+    none();
+  }
+  void release(const std::string&, const std::string&) override { none(); }
   void put(const std::string&, const LineResult&) override { none(); }
   std::vector<int64_t> lines_done(const std::string&) override { none(); }
   LineCounts counts(const std::string&) override { none(); }
   StoredBatch finish(StoredBatch, StoredFile, StoredFile) override { none(); }
+  std::vector<std::string> keys() override { none(); }
+  bool add_key(const std::string&, const std::string&) override { none(); }
+  bool remove_key(const std::string&) override { none(); }
   void add_usage(const UsageRow&) override {}
   std::vector<UsageRow> usage(const std::optional<std::string>&, const std::string&, const std::string&) override {
     return {};

@@ -26,6 +26,11 @@ const std::vector<std::vector<const char*>>& steps() {
           " requests BIGINT NOT NULL, prompt_tokens BIGINT NOT NULL, reused_tokens BIGINT NOT NULL,"
           " answer_tokens BIGINT NOT NULL, PRIMARY KEY (client, day, model))",
       },
+      {
+          "ALTER TABLE batches ADD COLUMN server TEXT NOT NULL DEFAULT ''",
+          "ALTER TABLE batches ADD COLUMN leased_until BIGINT NOT NULL DEFAULT 0",  // Unix seconds
+          "CREATE TABLE keys (name TEXT PRIMARY KEY, line TEXT NOT NULL)",
+      },
   };
   return all;
 }

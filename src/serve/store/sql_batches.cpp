@@ -1,5 +1,6 @@
 // Batches and the progress of their lines.
 #include <algorithm>
+#include <chrono>
 
 #include "serve/store/sql_files.h"
 #include "serve/store/sql_store.h"
@@ -72,6 +73,31 @@ Listed<StoredBatch> SqlStore::batches(const std::string& client, const Window& w
 
 std::vector<StoredBatch> SqlStore::unfinished_batches() {
   return batches_of(read("SELECT " BATCH_COLUMNS " FROM batches WHERE unfinished = 1 ORDER BY created, id", {}));
+}
+
+bool SqlStore::lease(const std::string& batch, const std::string& server, int64_t seconds,
+                     const std::function<bool(const std::string&)>& gone) {
+  const auto clock = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  const int64_t now = clock.time_since_epoch().count();
+  bool held = false;
+  database_->write([&](Statements& s) {
+    held = false;
+    const auto rows = s.run("SELECT server, leased_until FROM batches WHERE id = $1 AND unfinished = 1", {batch});
+    if (rows.empty()) return;
+    const std::string other = text_at(rows[0], 0);
+    const int64_t until = number_at(rows[0], 1);
+    if (other != server && until > now && !gone(other)) return;
+    held = !s.run(
+                 "UPDATE batches SET server = $2, leased_until = $3 WHERE id = $1 AND unfinished = 1 AND server = $4"
+                 " AND leased_until = $5 RETURNING id",
+                 {batch, server, now + seconds, other, until})
+                .empty();
+  });
+  return held;
+}
+
+void SqlStore::release(const std::string& batch, const std::string& server) {
+  write("UPDATE batches SET leased_until = 0 WHERE id = $1 AND server = $2", {batch, server});
 }
 
 void SqlStore::put(const std::string& batch, const LineResult& result) {

@@ -88,6 +88,22 @@ bool SqlStore::remove_response(const std::string& client, const std::string& id)
   return !write("DELETE FROM responses WHERE id = $1 AND client = $2 RETURNING id", {id, client}).empty();
 }
 
+std::vector<std::string> SqlStore::keys() {
+  std::vector<std::string> out;
+  for (const Row& row : read("SELECT line FROM keys ORDER BY name", {})) out.push_back(text_at(row, 0));
+  return out;
+}
+
+bool SqlStore::add_key(const std::string& name, const std::string& line) {
+  return !write("INSERT INTO keys (name, line) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING RETURNING name",
+                {name, line})
+              .empty();
+}
+
+bool SqlStore::remove_key(const std::string& name) {
+  return !write("DELETE FROM keys WHERE name = $1 RETURNING name", {name}).empty();
+}
+
 void SqlStore::add_usage(const UsageRow& u) {
   write(
       "INSERT INTO usage (client, day, model, requests, prompt_tokens, reused_tokens, answer_tokens)"

@@ -30,10 +30,17 @@ class SqlStore final : public Store {
   std::optional<StoredBatch> batch(const std::string& client, const std::string& id) override;
   Listed<StoredBatch> batches(const std::string& client, const Window& window) override;
   std::vector<StoredBatch> unfinished_batches() override;
+  bool lease(const std::string& batch, const std::string& server, int64_t seconds,
+             const std::function<bool(const std::string&)>& gone) override;
+  void release(const std::string& batch, const std::string& server) override;
   void put(const std::string& batch, const LineResult& result) override;
   std::vector<int64_t> lines_done(const std::string& batch) override;
   LineCounts counts(const std::string& batch) override;
   StoredBatch finish(StoredBatch batch, StoredFile output, StoredFile errors) override;
+
+  std::vector<std::string> keys() override;
+  bool add_key(const std::string& name, const std::string& line) override;
+  bool remove_key(const std::string& name) override;
 
   void add_usage(const UsageRow& usage) override;
   std::vector<UsageRow> usage(const std::optional<std::string>& client, const std::string& from,

@@ -1,5 +1,5 @@
-// What a server keeps: responses that clients asked to be stored, files, batches with the progress of each line, usage
-// per key and day. Everything belongs to a client (the name of its key); what belongs to another is not there.
+// What a server keeps: responses that clients asked to be stored, files, batches with the progress of each line, keys,
+// usage per key and day. Everything belongs to a client (the name of its key); what belongs to another is not there.
 //
 // What a call that writes has returned from is on the disk, and is there after kill -9 or a power cut at any moment;
 // a call that was cut off has either happened as a whole or not at all. Each call is one transaction.
@@ -10,6 +10,7 @@
 // answer.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -97,6 +98,12 @@ class Store {
   virtual std::optional<StoredBatch> batch(const std::string& client, const std::string& id) = 0;
   virtual Listed<StoredBatch> batches(const std::string& client, const Window& window) = 0;
   virtual std::vector<StoredBatch> unfinished_batches() = 0;  ///< of all clients, oldest first
+  /// For so many seconds from now, or from now again, only `server` works on the batch. False: another one does (unless
+  /// it is `gone`), or the batch is over.
+  virtual bool lease(const std::string& batch, const std::string& server, int64_t seconds,
+                     const std::function<bool(const std::string& other)>& gone) = 0;
+  /// `server` works on it no longer.
+  virtual void release(const std::string& batch, const std::string& server) = 0;
   /// Of a line that has one already, the first stays.
   virtual void put(const std::string& batch, const LineResult& result) = 0;
   virtual std::vector<int64_t> lines_done(const std::string& batch) = 0;  ///< rising
@@ -104,6 +111,11 @@ class Store {
   /// Ends a batch: the texts of its lines become the files `output` and `errors` (with their sizes), in the order of
   /// the lines, where there are such lines; its facts get "output_file_id" and "error_file_id". Returns it as stored.
   virtual StoredBatch finish(StoredBatch batch, StoredFile output, StoredFile errors) = 0;
+
+  /// Keys as lines of a key file (serve/keys.h), by name.
+  virtual std::vector<std::string> keys() = 0;
+  virtual bool add_key(const std::string& name, const std::string& line) = 0;  ///< false: the name is taken
+  virtual bool remove_key(const std::string& name) = 0;                        ///< false: there is none
 
   virtual void add_usage(const UsageRow& usage) = 0;
   /// `client`: nothing means all. Days from and to, both included.
