@@ -69,6 +69,11 @@ def known_gap(where, problem, sent):
     place = problem.json_path
     if where == "/v1/completions (stream)" and place.endswith(".finish_reason") and problem.instance is None:
         return True  # null until the last chunk
+    if where.startswith(("POST /completions", "/v1/completions")) and place.endswith(".logprobs") and '"echo":' in sent:
+        told = problem.instance  # nothing foretells the first token of a prompt: null, where the description has numbers
+        return told["token_logprobs"][0] is None and told["top_logprobs"][0] is None \
+            and all(isinstance(value, (int, float)) for value in told["token_logprobs"][1:]) \
+            and all(isinstance(top, dict) for top in told["top_logprobs"][1:])
     return where == "POST /embeddings" and place.endswith(".embedding") and '"base64"' in sent  # a text, not numbers
 
 
