@@ -11,11 +11,12 @@ namespace madang {
 namespace {
 
 constexpr std::array family_rows = {
-    &families::harmony,     &families::mistral_args, &families::mistral,        &families::deepseek_31,
-    &families::deepseek,    &families::kimi,         &families::command_r7b,    &families::command_r,
-    &families::hyperclova,  &families::gemma_4,      &families::function_gemma, &families::glm,
-    &families::lfm2,        &families::hermes,       &families::phi4_mini,      &families::kanana,
-    &families::functionary, &families::llama,        &families::gemma,          &families::plain};
+    &families::harmony,   &families::mistral_args, &families::mistral,     &families::deepseek_31,
+    &families::deepseek,  &families::dsml,         &families::kimi,        &families::command_r7b,
+    &families::command_r, &families::hyperclova,   &families::gemma_4,     &families::function_gemma,
+    &families::glm,       &families::lfm2,         &families::seed,        &families::hermes,
+    &families::phi4_mini, &families::kanana,       &families::functionary, &families::llama,
+    &families::gemma,     &families::plain};
 
 }  // namespace
 

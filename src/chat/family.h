@@ -65,14 +65,18 @@ struct ChatFamily {
 namespace families {
 
 // In the order in which they are tried.
-extern const ChatFamily harmony, mistral, mistral_args, deepseek, deepseek_31, kimi, command_r7b, command_r, phi4_mini,
-    hyperclova, functionary, kanana, gemma_4, function_gemma, glm, lfm2, hermes, llama, gemma, plain;
+extern const ChatFamily harmony, mistral, mistral_args, deepseek, deepseek_31, dsml, kimi, command_r7b, command_r,
+    phi4_mini, hyperclova, functionary, kanana, gemma_4, function_gemma, glm, lfm2, seed, hermes, llama, gemma, plain;
 
 /// The end of the JSON value that begins at `from` (blanks skipped): one past its last byte; not_yet; no_call if there
 /// is no object or array.
 size_t json_end(std::string_view text, size_t from);
 /// One past `close`, wherever it comes; not_yet.
 size_t end_of(std::string_view text, std::string_view close);
+
+/// What stands between two tags behind `at`, which moves past the second; where that is missing the rest, and `at`
+/// npos.
+std::string_view between(std::string_view text, size_t& at, std::string_view from, std::string_view to);
 
 /// The head of a JSON call from `from` on, which may stand in a list.
 CallHead json_head(std::string_view text, size_t from);

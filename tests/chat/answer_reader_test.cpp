@@ -177,6 +177,27 @@ std::vector<Case> cases() {
        {{"weather", R"({"city":"서울, {1}","days":3,"more":{"a":[1,"x"],"b":true}})"}, {"add", "{}"}},
        "\n음"},
       {"gemma-4", "<|tool_call>not a call<tool_call|>", "<|tool_call>not a call<tool_call|>", {}},
+      {"deepseek-v3.2",
+       "네.\n\n<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"weather\">\n<｜DSML｜parameter name=\"city\" "
+       "string=\"true\">서울\"<"
+       "</｜DSML｜parameter>\n<｜DSML｜parameter name=\"days\" string=\"false\">[1, "
+       "2]</｜DSML｜parameter>\n</｜DSML｜invoke>\n"
+       "<｜DSML｜invoke name=\"add\">\n</｜DSML｜invoke>\n</｜DSML｜function_calls>",
+       "네.",
+       {{"weather", R"({"city":"서울\"<","days":[1,2]})"}, {"add", "{}"}}},
+      {"deepseek-v3.2",
+       "<｜DSML｜tool_calls><｜DSML｜invoke name=\"add\"><｜DSML｜parameter name=\"a\" "
+       "string=\"true\">1</｜DSML｜parameter>"
+       "</｜DSML｜invoke></｜DSML｜tool_calls>",
+       "",
+       {{"add", R"({"a":"1"})"}}},
+      {"seed",
+       "<seed:think>음</seed:think>\n<seed:tool_call>\n<function=weather>\n<parameter=city>서울</"
+       "parameter>\n<parameter=days>"
+       "3</parameter>\n</function>\n</seed:tool_call>",
+       "",
+       {{"weather", R"({"city":"서울","days":3})"}},
+       "음"},
       {"function-gemma",
        "<start_function_call>call:weather{city:<escape>서울<escape>}<end_function_call>",
        "",
@@ -262,6 +283,10 @@ TEST(AnswerReader, AForcedBeginningOfOtherWritingsCountsToo) {
       {"lfm2", "city=\"서울\")]<|tool_call_end|>"},
       {"glm", "<arg_key>city</arg_key>\n<arg_value>서울</arg_value>\n</tool_call>"},
       {"gemma-4", "city:<|\"|>서울<|\"|>}<tool_call|>"},
+      {"deepseek-v3.2",
+       "<｜DSML｜parameter name=\"city\" "
+       "string=\"true\">서울</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>"},
+      {"seed", "<parameter=city>서울</parameter>\n</function>\n</seed:tool_call>"},
       {"function-gemma", "city:<escape>서울<escape>}<end_function_call>"}};
   for (const auto& [name, rest] : rests) {
     const std::string begun = forced_opening(family(name), "weather", "");
@@ -348,6 +373,10 @@ TEST(Families, AreKnownByTheirTemplates) {
                                                        {"GLM-4.6", "glm"},
                                                        {"GLM-4.7-Flash", "glm"},
                                                        {"GLM-5.2", "glm"},
+                                                       {"deepseek-ai-DeepSeek-V3.2", "deepseek-v3.2"},
+                                                       {"deepseek-ai-DeepSeek-V4", "deepseek-v3.2"},
+                                                       {"ByteDance-Seed-OSS", "seed"},
+                                                       {"ibm-granite-granite-3.3-2B-Instruct", "phi-4-mini"},
                                                        {"Qwen3-Coder", "hermes"},
                                                        {"llama-2-chat", "plain"}};
   const std::string shared = test::shared_folder();

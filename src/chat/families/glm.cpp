@@ -8,15 +8,6 @@ namespace {
 constexpr std::string_view open = "<tool_call>", close = "</tool_call>", key_open = "<arg_key>",
                            key_close = "</arg_key>", value_open = "<arg_value>", value_close = "</arg_value>";
 
-// What stands between two tags behind `at`, which moves past it; the rest where the second is missing.
-std::string_view between(std::string_view text, size_t& at, std::string_view from, std::string_view to) {
-  const size_t begin = text.find(from, at);
-  if (begin == text.npos) return at = text.npos, std::string_view();
-  const size_t inner = begin + from.size(), end = text.find(to, inner);
-  at = end == text.npos ? end : end + to.size();
-  return text.substr(inner, end == text.npos ? end : end - inner);
-}
-
 std::vector<ParsedCall> calls(std::string_view body, bool cut) {
   std::string_view text = body.substr(skipped(body, open));
   if (text.ends_with(close)) text.remove_suffix(close.size());

@@ -1,11 +1,13 @@
 // <tool_call>{"name": ..., "arguments": {...}}</tool_call>: Hermes, Qwen 2.5 and 3, EXAONE 4, SmolLM3, Kanana 1.5 and
-// many more; and Qwen3-Coder's form inside the same tags: <function=f><parameter=p>value</parameter></function>.
+// many more; and Qwen3-Coder's form inside the same tags: <function=f><parameter=p>value</parameter></function>, which
+// Seed-OSS writes between tags of its own.
 #include "chat/family.h"
 
 namespace madang::families {
 namespace {
 
-constexpr std::string_view open = "<tool_call>", close = "</tool_call>", function = "<function=";
+constexpr std::string_view open = "<tool_call>", close = "</tool_call>",
+                           function = "<function=", seed_open = "<seed:tool_call>", seed_close = "</seed:tool_call>";
 
 // The call is over with its closing tag, or where the JSON is over and something else follows.
 size_t length(std::string_view body) {
@@ -54,7 +56,31 @@ std::vector<ParsedCall> calls(std::string_view body, bool cut) {
   return inner.starts_with(function) ? written_as_tags(inner) : json_calls(inner, cut);
 }
 
+std::vector<ParsedCall> seed_calls(std::string_view body, bool cut) {
+  std::string_view inner = body.substr(seed_open.size());
+  const bool whole = inner.ends_with(seed_close);
+  if (whole) inner.remove_suffix(seed_close.size());
+  inner = trimmed(inner);
+  if (!inner.starts_with(function) || (!whole && !cut)) return {};
+  return written_as_tags(inner);
+}
+
 }  // namespace
+
+const ChatFamily seed = {
+    .name = "seed",
+    .fits = [](std::string_view t, const Tokenizer*) { return contains(t, seed_open); },
+    .openings = {seed_open},
+    .length = [](std::string_view body) { return end_of(body, seed_close); },
+    .calls = seed_calls,
+    .forced =
+        [](std::string_view f) {
+          const std::string out = std::string(seed_open) + "\n" + std::string(function);
+          return f.empty() ? out : out + std::string(f) + ">\n";
+        },
+    .ending = "</function>\n</seed:tool_call>",
+    .markers = {seed_close},
+};
 
 const ChatFamily hermes = {
     .name = "hermes",

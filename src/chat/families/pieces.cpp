@@ -217,6 +217,14 @@ size_t end_of(std::string_view text, std::string_view close) {
   return at == text.npos ? not_yet : at + close.size();
 }
 
+std::string_view between(std::string_view text, size_t& at, std::string_view from, std::string_view to) {
+  const size_t begin = text.find(from, at);
+  if (begin == text.npos) return at = text.npos, std::string_view();
+  const size_t inner = begin + from.size(), end = text.find(to, inner);
+  at = end == text.npos ? end : end + to.size();
+  return text.substr(inner, end == text.npos ? end : end - inner);
+}
+
 std::vector<ParsedCall> json_calls(std::string_view text, bool cut) {
   text = trimmed(text);
   const auto value = parsed(text);
