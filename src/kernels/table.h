@@ -57,6 +57,9 @@ struct KvPages {
   int64_t first_block = 0;
   int64_t key_row = 0, value_row = 0;    // bytes from one position to the next
   int64_t key_head = 0, value_head = 0;  // byte offset of this kv head within a row
+  // Keys by columns: of each head, one after the other, number d of all kv_block positions side by side, as they are
+  // multiplied. Never q8, whose numbers share scales.
+  bool columns = false;
 };
 
 /// Bytes of one head of `dim` numbers: q8 keeps a float16 scale for each 32 (the last group may be shorter), scales

@@ -48,16 +48,37 @@ KvState::Page& KvState::writable(size_t index) {
   return *pages_[index];
 }
 
+namespace {
+
+// Number d of a key to row d of kv_block positions.
+template <class Number>
+void spread(const std::byte* key, int64_t dim, std::byte* to) {
+  for (int64_t d = 0; d < dim; ++d)
+    std::memcpy(to + d * kv_block * static_cast<int64_t>(sizeof(Number)),
+                key + d * static_cast<int64_t>(sizeof(Number)), sizeof(Number));
+}
+
+}  // namespace
+
 void KvState::append(const Kernels& kernels, const float* keys, const float* values, int64_t n) {
+  const int64_t key_bytes = kv_head_bytes(type_, spec_.key_dim), value_bytes = kv_head_bytes(type_, spec_.value_dim),
+                number = kv_head_bytes(type_, 1);
+  std::vector<std::byte> encoded(static_cast<size_t>(key_bytes));
   for (int64_t i = 0; i < n; ++i, ++length_) {
     Page& page = writable(static_cast<size_t>(length_ / kv_block - first_block_));
-    for (int64_t h = 0; h < spec_.kv_heads; ++h) {
-      kernels.kv_encode(type_, keys + (i * spec_.kv_heads + h) * spec_.key_dim, spec_.key_dim,
-                        page.keys.get() + length_ % kv_block * key_row() + h * kv_head_bytes(type_, spec_.key_dim));
+    const int64_t place = length_ % kv_block;
+    for (int64_t h = 0; h < spec_.kv_heads; ++h, keys += spec_.key_dim) {
+      if (columns()) {
+        kernels.kv_encode(type_, keys, spec_.key_dim, encoded.data());
+        std::byte* to = page.keys.get() + h * key_bytes * kv_block + place * number;
+        number == 4 ? spread<float>(encoded.data(), spec_.key_dim, to)
+                    : spread<uint16_t>(encoded.data(), spec_.key_dim, to);
+      } else {
+        kernels.kv_encode(type_, keys, spec_.key_dim, page.keys.get() + place * key_row() + h * key_bytes);
+      }
       if (spec_.value_dim == 0) continue;
-      kernels.kv_encode(
-          type_, values + (i * spec_.kv_heads + h) * spec_.value_dim, spec_.value_dim,
-          page.values.get() + length_ % kv_block * value_row() + h * kv_head_bytes(type_, spec_.value_dim));
+      kernels.kv_encode(type_, values, spec_.value_dim, page.values.get() + place * value_row() + h * value_bytes);
+      values += spec_.value_dim;
     }
   }
 }
@@ -87,7 +108,7 @@ bool KvState::truncate(int64_t length) {
 KvPages KvState::pages() const {
   if (spec_.kind == StateKind::latent)
     return {type_, key_pages_.data(), key_pages_.data(), first_block_, key_row(), key_row(), 0, 0};
-  return {type_, key_pages_.data(), value_pages_.data(), first_block_, key_row(), value_row(), 0, 0};
+  return {type_, key_pages_.data(), value_pages_.data(), first_block_, key_row(), value_row(), 0, 0, columns()};
 }
 
 int64_t KvState::bytes() const { return static_cast<int64_t>(pages_.size()) * kv_block * (key_row() + value_row()); }

@@ -69,6 +69,7 @@ class KvState : public LayerState {
   };
   Page& writable(size_t index);
   std::shared_ptr<Page> make_page() const;
+  bool columns() const { return spec_.kind != StateKind::latent && type_ != KvType::q8; }  ///< as in KvPages
   int64_t key_row() const { return spec_.kv_heads * kv_head_bytes(type_, spec_.key_dim); }
   int64_t value_row() const { return spec_.kv_heads * kv_head_bytes(type_, spec_.value_dim); }
 

@@ -21,7 +21,7 @@ AttendTask task_of(const AttendSegment& s, const AttentionShape& shape, Tensor q
   task.scale = shape.scale, task.window = shape.window, task.chunk = shape.chunk, task.softcap = shape.softcap;
   if (shape.bias) task.bias = shape.bias.row(kv_head * group), task.bias_stride = shape.bias.cols();
   task.kv = s.pages;
-  task.kv.key_head = kv_head * kv_head_bytes(s.pages.type, shape.key_dim);
+  task.kv.key_head = kv_head * kv_head_bytes(s.pages.type, shape.key_dim) * (s.pages.columns ? kv_block : 1);
   task.kv.value_head = kv_head * kv_head_bytes(s.pages.type, shape.value_dim);
   return task;
 }

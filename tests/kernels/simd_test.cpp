@@ -99,9 +99,25 @@ TEST(Simd, AttentionFollowsTheReferenceAndItsTwin) {
     const auto query = normals(random, task.n * task.heads * task.key_dim);
     task.query = query.data(), task.query_stride = task.heads * task.key_dim,
     task.out_stride = task.heads * task.value_dim;
+    // The same keys by columns.
+    AttendTask columns = task;
+    const int64_t number = kv_head_bytes(task.kv.type, 1);
+    std::vector<std::byte> turned(keys.size(), std::byte{0xFF});  // NaN where nothing was put
+    std::vector<const std::byte*> turned_pages;
+    for (int64_t p = 0; p < pages; ++p) turned_pages.push_back(turned.data() + p * kv_block * task.kv.key_row);
+    for (int64_t j = 0; task.kv.type != KvType::q8 && j < length; ++j)
+      for (int64_t d = 0; d < task.key_dim; ++d)
+        std::memcpy(turned.data() + j / kv_block * kv_block * task.kv.key_row + (d * kv_block + j % kv_block) * number,
+                    keys.data() + j * task.kv.key_row + d * number, static_cast<size_t>(number));
+    columns.kv.columns = task.kv.type != KvType::q8;
+    if (columns.kv.columns) columns.kv.keys = turned_pages.data();
     std::vector<float> ref(static_cast<size_t>(task.n * task.out_stride)), first;
+    columns.out = ref.data();
+    ref_kernels.attend(columns);
+    const std::vector<float> by_columns = ref;
     task.out = ref.data();
     ref_kernels.attend(task);
+    EXPECT_EQ(std::memcmp(by_columns.data(), ref.data(), ref.size() * 4), 0) << "reference by columns";
     for (const Kernels* k : tables()) {
       std::vector<float> out(ref.size()), single(ref.size());
       task.out = out.data();
@@ -113,6 +129,9 @@ TEST(Simd, AttentionFollowsTheReferenceAndItsTwin) {
         k->attend(one);
       }
       EXPECT_EQ(std::memcmp(out.data(), single.data(), out.size() * 4), 0) << k->name << ": query by query";
+      columns.out = single.data();
+      k->attend(columns);
+      EXPECT_EQ(std::memcmp(out.data(), single.data(), out.size() * 4), 0) << k->name << ": keys by columns";
       if (first.empty()) first = out;
       EXPECT_EQ(std::memcmp(out.data(), first.data(), out.size() * 4), 0) << k->name << " against the emulated twin";
     }

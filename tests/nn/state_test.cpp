@@ -29,7 +29,7 @@ void grow(KvState& state, const StateSpec& spec, Random& random, int64_t n) {
 float first_key(const KvState& state, int64_t position) {
   const KvPages p = state.pages();
   float x;
-  std::memcpy(&x, p.keys[position / kv_block - p.first_block] + position % kv_block * p.key_row, 4);
+  std::memcpy(&x, p.keys[position / kv_block - p.first_block] + position % kv_block * (p.columns ? 4 : p.key_row), 4);
   return x;
 }
 

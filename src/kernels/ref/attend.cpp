@@ -39,6 +39,13 @@ float bias_of(const AttendTask& task, int h, int64_t position) {
   return task.bias ? task.bias[h * task.bias_stride + position] : 0.0f;
 }
 
+// Key j of a page.
+void read_key(const AttendTask& task, const std::byte* keys, int64_t j, float* key) {
+  if (!task.kv.columns) return kv_decode(task.kv.type, keys + j * task.kv.key_row, task.key_dim, key);
+  const int64_t number = kv_head_bytes(task.kv.type, 1);
+  for (int d = 0; d < task.key_dim; ++d) kv_decode(task.kv.type, keys + (d * kv_block + j) * number, 1, key + d);
+}
+
 // Head h of query i against all its keys, block by block.
 void attend_one(const AttendTask& task, int64_t i, int h, std::vector<float>& key, std::vector<float>& score) {
   const float* query = task.query + i * task.query_stride + h * task.key_dim;
@@ -52,7 +59,7 @@ void attend_one(const AttendTask& task, int64_t i, int h, std::vector<float>& ke
     int64_t low = std::max(begin - block * kv_block, int64_t{0}), high = std::min(end - block * kv_block, kv_block);
     float top = largest;
     for (int64_t j = low; j < high; ++j) {
-      kv_decode(task.kv.type, keys + j * task.kv.key_row, task.key_dim, key.data());
+      read_key(task, keys, j, key.data());
       score[static_cast<size_t>(j)] =
           capped(task, task.scale * chain(query, key.data(), task.key_dim)) + bias_of(task, h, block * kv_block + j);
       top = std::max(top, score[static_cast<size_t>(j)]);

@@ -31,6 +31,12 @@ void kv_decode(KvType type, const std::byte* in, int64_t dim, float* out) {
   }
 }
 
+template <class V>
+void kv_encode(KvType type, const float* x, int64_t dim, std::byte* out) {
+  if (type != KvType::f16 || dim % 8 != 0) return ref_kernels.kv_encode(type, x, dim, out);
+  for (int64_t i = 0; i < dim; i += 8) V::store_half(reinterpret_cast<uint16_t*>(out) + i, V::load(x + i));
+}
+
 // Keys of one block, transposed: number d of key j at d * kv_block + j. Rows outside [first, held) are left as they
 // are; `rows` holds eight of them.
 template <class V>
@@ -198,7 +204,11 @@ void attend(const AttendTask& task) {
     const int64_t start = block * kv_block, held = std::min(kv_block, last - start);
     const std::byte* value = task.kv.values[block - task.kv.first_block] + task.kv.value_head;
     const int64_t seen = std::max<int64_t>(0, first_key(0) - start);
-    transposed_keys<V>(task, task.kv.keys[block - task.kv.first_block] + task.kv.key_head, seen, held, scratch, keys);
+    const std::byte* key = task.kv.keys[block - task.kv.first_block] + task.kv.key_head;
+    if (task.kv.columns)
+      kv_decode<V>(task.kv.type, key, task.key_dim * kv_block, keys);
+    else
+      transposed_keys<V>(task, key, seen, held, scratch, keys);
     for (int64_t j = seen; j < held; ++j)
       kv_decode<V>(task.kv.type, value + j * task.kv.value_row, task.value_dim, values + j * task.value_dim);
     rows.clear();

@@ -46,6 +46,9 @@ struct Emulated {
   static F load_half(const uint16_t* p) {
     return each([&](int i) { return float_of_half(p[i]); });
   }
+  static void store_half(uint16_t* p, F x) {
+    for (int i = 0; i < 8; ++i) p[i] = half_of_float(x.v[i]);
+  }
   static F load_bf16(const uint16_t* p) {
     return each([&](int i) { return float_of_bf16(p[i]); });
   }

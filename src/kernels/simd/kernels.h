@@ -24,6 +24,7 @@ Kernels fill(const char* name) {
   k.rope = rope<V>;
   k.attend = attend<V, P>;
   k.scan = scan<V>;
+  k.kv_encode = kv_encode<V>;
   k.kv_decode = kv_decode<V>;
   return k;
 }
