@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cstring>
 #include <new>
+#include <numeric>
 
 #include "base/thread_pool.h"
 #include "quant/bits.h"
@@ -28,12 +29,22 @@ struct Piece {
 uint32_t four(const uint8_t* code) { return field32(code); }
 void put(uint8_t* at, uint32_t word) { std::memcpy(at, &word, 4); }
 
+void put_three_bits(const uint8_t* code, int r, uint8_t* to) {
+  uint32_t low[2] = {}, high = 0;
+  for (int q = 0; q < 8; ++q) {
+    low[q / 4] |= (four(code + 4 * q) & 0x03030303u) << 2 * (q % 4);
+    high |= (four(code + 4 * q) >> 2 & 0x01010101u) << q;
+  }
+  put(to + 4 * r, low[0]), put(to + 64 + 4 * r, low[1]), put(to + 128 + 4 * r, high);
+}
+
 // One group of 32 of row r, from `code`, into the group's vectors.
 void put_codes(int bits, const uint8_t* code, int r, uint8_t* to) {
   if (bits == 8) {
     for (int q = 0; q < 8; ++q) put(to + 64 * q + 4 * r, four(code + 4 * q));
     return;
   }
+  if (bits == 3) return put_three_bits(code, r, to);
   for (int v = 0; v < 4; ++v)
     put(to + 64 * v + 4 * r, (four(code + 4 * v) & 0x0F0F0F0Fu) | (four(code + 16 + 4 * v) & 0x0F0F0F0Fu) << 4);
   uint32_t high[2] = {};
@@ -50,20 +61,44 @@ void put_half(uint8_t* to, int r, float value) {
   std::memcpy(to + 2 * r, &h, 2);
 }
 
-// Scales of a file's block of 256 that are bytes times d: byte g is row r's of group g.
-void put_byte_scales(const PanelForm& form, const uint8_t* block, int r, uint8_t* to) {
+// The scales of a file's block of 256 that are bytes times d, as they are.
+struct ByteScales {
   uint8_t scale[16], minimum[16];
-  const bool six = form.minimum;  // Q4_K and Q5_K; else Q6_K
-  if (six)
-    k_quants::six_bits(block + 4, scale, minimum);
-  else
-    std::memcpy(scale, block + 192, 16);
-  std::memcpy(to + 2 * r, block + (six ? 0 : 208), 2);
-  if (six) std::memcpy(to + 2 * panel_rows + 2 * r, block + 2, 2);
-  uint8_t* at = to + 2 * panel_rows * (six ? 2 : 1) + r;
+  const uint8_t *d, *dmin;  // float16
+};
+
+ByteScales byte_scales(const PanelForm& form, const uint8_t* block) {
+  ByteScales s{};
+  float whole[16];  // whole numbers, to bytes with a sign
+  auto keep = [&] {
+    std::ranges::transform(whole, s.scale, [](float x) { return static_cast<uint8_t>(static_cast<int8_t>(x)); });
+  };
+  if (form.minimum) {  // Q4_K and Q5_K
+    k_quants::six_bits(block + 4, s.scale, s.minimum);
+    s.d = block, s.dmin = block + 2;
+  } else if (form.bits == 6) {
+    std::memcpy(s.scale, block + 192, 16);
+    s.d = block + 208;
+  } else if (form.bits == 3) {
+    k_quants::q3_k_scales(block + 96, 1, whole);
+    s.d = block + 108, keep();
+  } else {  // IQ4_XS
+    std::ranges::fill(whole, 0.0f);
+    lattice::iq4_xs_scales(block, 1, whole);
+    s.d = block, keep();
+  }
+  return s;
+}
+
+// Byte g is row r's of group g.
+void put_byte_scales(const PanelForm& form, const uint8_t* block, int r, uint8_t* to) {
+  const ByteScales s = byte_scales(form, block);
+  std::memcpy(to + 2 * r, s.d, 2);
+  if (form.minimum) std::memcpy(to + 2 * panel_rows + 2 * r, s.dmin, 2);
+  uint8_t* at = to + 2 * panel_rows * (form.minimum ? 2 : 1) + r;
   for (int g = 0; g < span / form.group; ++g, at += panel_rows) {
-    *at = scale[g];
-    if (six) *(at += panel_rows) = minimum[g];
+    *at = s.scale[g];
+    if (form.minimum) *(at += panel_rows) = s.minimum[g];
   }
 }
 
@@ -85,10 +120,20 @@ void put_scales(const PanelForm& form, const Piece& piece, int64_t n, int r, uin
   }
 }
 
+// What is kept of each code: itself, or which level it is.
+std::array<uint8_t, 256> kept_codes(const PanelForm& form) {
+  std::array<uint8_t, 256> kept;
+  std::iota(kept.begin(), kept.end(), uint8_t{0});
+  const auto levels = panel_levels(form);
+  for (uint8_t i = 0; form.levels != PanelLevels::none && i < 16; ++i) kept[levels[i]] = i;
+  return kept;
+}
+
 // Rows [row, row + 16) of w, those past `end` zero, into one panel.
 void pack_panel(const Weight& w, int64_t row, int64_t end, const PanelForm& form, uint8_t* codes, uint8_t* scales) {
   const Format& f = *w.format;
   std::unique_ptr<Piece> piece(new Piece{});
+  const std::array<uint8_t, 256> which = kept_codes(form);
   std::memset(scales, 0, static_cast<size_t>(w.cols / form.block() * form.scale_bytes()));
   const int64_t held = std::min<int64_t>(panel_rows, end - row);
   for (int64_t at = 0; at < w.cols; at += span) {
@@ -98,7 +143,7 @@ void pack_panel(const Weight& w, int64_t row, int64_t end, const PanelForm& form
       const uint8_t* block = piece->blocks[r] = w.row(row + r) + at / f.block * f.bytes;
       for (int64_t i = 0; i < n; i += f.block, block += f.bytes)
         f.codes(block, code + i, piece->scale[r] + i / f.group, piece->minimum[r] + i / f.group);
-      for (int64_t i = 0; i < n; ++i) piece->code[r][i] = static_cast<uint8_t>(code[i] + form.offset);
+      for (int64_t i = 0; i < n; ++i) piece->code[r][i] = which[static_cast<uint8_t>(code[i] + form.offset)];
     }
     uint8_t* to = codes + at / 32 * form.code_bytes();
     for (int64_t g = 0; g < n / 32; ++g, to += form.code_bytes())
@@ -127,6 +172,12 @@ int panel_form(const Format& format) {
       return 6;
     case 14:
       return 7;
+    case 11:
+      return 8;
+    case 20:
+      return 9;
+    case 23:
+      return 10;
     default:
       return -1;
   }
@@ -177,10 +228,11 @@ int Panels::code(int64_t row, int64_t column) const {
   const int q = static_cast<int>(column % 32 / 4), v = q % 4, h = q / 4;
   const auto byte = static_cast<int>(row % panel_rows * 4 + column % 4);
   if (shape().bits == 8) return group[64 * q + byte];
+  if (shape().bits == 3) return (group[64 * h + byte] >> 2 * v & 3) | (group[128 + byte] >> q & 1) << 2;
   const int low = group[64 * v + byte] >> 4 * h & 15;
   if (shape().bits == 5) return low | (group[256 + byte] >> q & 1) << 4;
   if (shape().bits == 6) return low | (group[256 + 64 * h + byte] >> 2 * v & 3) << 4;
-  return low;
+  return shape().levels == PanelLevels::none ? low : panel_levels(shape())[static_cast<size_t>(low)];
 }
 
 namespace {

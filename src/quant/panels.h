@@ -3,10 +3,14 @@
 // results and no sum ever runs across lanes. Codes are unsigned, code + offset, and stay as narrow as in the file:
 //
 //   a group of 32 weights, quads 0..7 of 16 rows; byte 4 r + j of a vector is code 4 q + j of row r
+//     bits 3   2 vectors: bits 2v, 2v + 1 of vector h are bits 0, 1 of quad 4 h + v; then 1 vector: bit q is bit 2 of
+//              quad q
 //     bits 4   4 vectors: quad v in the low nibbles of vector v, quad v + 4 in the high ones
 //     bits 5   the same, then 1 vector: bit q is bit 4 of quad q
 //     bits 6   the same, then 2 vectors: bits 2v, 2v + 1 of vector h are bits 4, 5 of quad 4 h + v
 //     bits 8   8 vectors
+//
+// Where a format has levels, a code is a level plus the offset, and what is kept is which.
 //
 // The codes of a panel's groups lie one after the other; then, in the same way, its scales, a block at a time:
 //
@@ -16,6 +20,7 @@
 //
 // A panel takes at most three percent more than the file's own blocks. Rows past the last are zero.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,6 +28,7 @@
 
 #include "base/mapped_file.h"
 #include "quant/format.h"
+#include "quant/lattice.h"
 
 namespace madang {
 
@@ -31,6 +37,9 @@ class ThreadPool;
 
 inline constexpr int panel_rows = 16;
 
+/// What four bits stand for: themselves, or one of sixteen levels.
+enum class PanelLevels : uint8_t { none, iq4 };
+
 /// How scales are kept.
 enum class PanelScale : uint8_t { half, byte, signed_byte, single };
 
@@ -38,7 +47,9 @@ struct PanelForm {
   int bits, group, offset;
   PanelScale scale;
   bool minimum;
+  PanelLevels levels = PanelLevels::none;
 
+  constexpr int width() const { return levels == PanelLevels::none ? bits : 8; }  ///< of a code as it is multiplied
   constexpr bool bytes() const { return scale == PanelScale::byte || scale == PanelScale::signed_byte; }
   constexpr int64_t code_bytes() const { return panel_rows * 32 / 8 * bits; }  ///< of a group of 32
   constexpr int64_t block() const { return bytes() ? 256 : 32; }               ///< weights whose scales lie together
@@ -51,18 +62,30 @@ struct PanelForm {
 
 /// All forms. The last four hold whatever has codes, for a moment and not to be kept: they are wide.
 inline constexpr PanelForm panel_forms[] = {
-    {4, 32, 8, PanelScale::half, false},          // Q4_0
-    {4, 32, 0, PanelScale::half, true},           // Q4_1
-    {5, 32, 16, PanelScale::half, false},         // Q5_0
-    {5, 32, 0, PanelScale::half, true},           // Q5_1
-    {8, 32, 128, PanelScale::half, false},        // Q8_0
-    {4, 32, 0, PanelScale::byte, true},           // Q4_K
-    {5, 32, 0, PanelScale::byte, true},           // Q5_K
-    {6, 16, 32, PanelScale::signed_byte, false},  // Q6_K
-    {8, 32, 128, PanelScale::single, false},     {8, 32, 128, PanelScale::single, true},
-    {8, 16, 128, PanelScale::single, false},     {8, 16, 128, PanelScale::single, true},
+    {4, 32, 8, PanelScale::half, false},                             // Q4_0
+    {4, 32, 0, PanelScale::half, true},                              // Q4_1
+    {5, 32, 16, PanelScale::half, false},                            // Q5_0
+    {5, 32, 0, PanelScale::half, true},                              // Q5_1
+    {8, 32, 128, PanelScale::half, false},                           // Q8_0
+    {4, 32, 0, PanelScale::byte, true},                              // Q4_K
+    {5, 32, 0, PanelScale::byte, true},                              // Q5_K
+    {6, 16, 32, PanelScale::signed_byte, false},                     // Q6_K
+    {3, 16, 4, PanelScale::signed_byte, false},                      // Q3_K
+    {4, 32, 128, PanelScale::half, false, PanelLevels::iq4},         // IQ4_NL
+    {4, 32, 128, PanelScale::signed_byte, false, PanelLevels::iq4},  // IQ4_XS
+    {8, 32, 128, PanelScale::single, false},
+    {8, 32, 128, PanelScale::single, true},
+    {8, 16, 128, PanelScale::single, false},
+    {8, 16, 128, PanelScale::single, true},
 };
 inline constexpr int panel_form_count = sizeof panel_forms / sizeof *panel_forms;
+
+/// The sixteen codes of a form with levels.
+constexpr std::array<uint8_t, 16> panel_levels(const PanelForm& form) {
+  std::array<uint8_t, 16> levels{};
+  for (size_t i = 0; i < 16; ++i) levels[i] = static_cast<uint8_t>(lattice::iq4_levels[i] + form.offset);
+  return levels;
+}
 
 /// The form that keeps a format's codes as narrow as they are, or -1: pack_loose() then, for as long as a product
 /// takes.

@@ -222,10 +222,13 @@ struct EmulatedPanels {
   static B either(B a, B b) {
     return each_byte([&](int i) { return a.v[i] | b.v[i]; });
   }
-  /// The bits of every byte from bit `at` on, moved to where `mask` has its bits (from bit 4 on).
-  template <int at, int mask>
+  /// `bits` bits of every byte from bit `at` on, moved to begin at bit `to`.
+  template <int at, int to, int bits>
   static B lift(B x) {
-    return each_byte([&](int i) { return x.v[i] >> at << 4 & mask; });
+    return each_byte([&](int i) { return (x.v[i] >> at & ((1 << bits) - 1)) << to; });
+  }
+  static B look_up(const uint8_t* table, B x) {
+    return each_byte([&](int i) { return table[x.v[i]]; });
   }
 
   // ---- integer sums

@@ -23,12 +23,17 @@ template <class P, PanelForm form, int v, int h>
 [[gnu::always_inline]] static inline typename P::B quad(const uint8_t* code) {
   if constexpr (form.bits == 8) {
     return P::load_codes(code + 64 * (4 * h + v));
+  } else if constexpr (form.bits == 3) {
+    return P::either(P::template lift<2 * v, 0, 2>(P::load_codes(code + 64 * h)),
+                     P::template lift<4 * h + v, 2, 1>(P::load_codes(code + 128)));
   } else {
     const auto both = P::load_codes(code + 64 * v);
     const auto low = h == 0 ? P::low_nibbles(both) : P::high_nibbles(both);
-    if constexpr (form.bits == 5) return P::either(low, P::template lift<4 * h + v, 0x10>(P::load_codes(code + 256)));
+    if constexpr (form.bits == 5) return P::either(low, P::template lift<4 * h + v, 4, 1>(P::load_codes(code + 256)));
     if constexpr (form.bits == 6)
-      return P::either(low, P::template lift<2 * v, 0x30>(P::load_codes(code + 256 + 64 * h)));
+      return P::either(low, P::template lift<2 * v, 4, 2>(P::load_codes(code + 256 + 64 * h)));
+    static constexpr auto levels = panel_levels(form);
+    if constexpr (form.levels != PanelLevels::none) return P::look_up(levels.data(), low);
     return low;
   }
 }
@@ -91,7 +96,7 @@ template <class P, PanelForm form, int T>
       if constexpr (begins) {
         const int32_t* less = x.less + slot + (halves == 2 ? (h + 1) * slots : 0);
         each_of<T>([&](auto t) {
-          if constexpr (form.offset && !(form.bits == 8 && P::signed_bytes))
+          if constexpr (form.offset && !(form.width() == 8 && P::signed_bytes))
             sum[t] = P::template start<shift>(less + t);
           else
             sum[t] = P::start();
@@ -99,8 +104,8 @@ template <class P, PanelForm form, int T>
       }
       each_of<4>([&](auto v) {
         const auto codes = quad<P, form, v, h>(code);
-        each_of<T>([&](auto t) { P::template dot<form.bits>(sum[t], codes, xc + 32 * t + 16 * h + 4 * v); });
-        if constexpr (P::template settles<form.bits>(4 * h + v, ends && v == 3))
+        each_of<T>([&](auto t) { P::template dot<form.width()>(sum[t], codes, xc + 32 * t + 16 * h + 4 * v); });
+        if constexpr (P::template settles<form.width()>(4 * h + v, ends && v == 3))
           each_of<T>([&](auto t) { P::settle(sum[t]); });
       });
       if constexpr (ends) {

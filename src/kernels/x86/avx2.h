@@ -145,11 +145,13 @@ struct Avx2Panels {
   static B load_codes(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
   static B low_nibbles(B x) { return _mm256_and_si256(x, _mm256_set1_epi8(15)); }
   static B high_nibbles(B x) { return _mm256_and_si256(_mm256_srli_epi16(x, 4), _mm256_set1_epi8(15)); }
+  static B look_up(const uint8_t* table, B x) { return Avx2::look_up(reinterpret_cast<const int8_t*>(table), x); }
   static B either(B a, B b) { return _mm256_or_si256(a, b); }
-  template <int at, int mask>
+  template <int at, int to, int bits>
   static B lift(B x) {
-    const B moved = at < 4 ? _mm256_slli_epi16(x, at < 4 ? 4 - at : 0) : _mm256_srli_epi16(x, at < 4 ? 0 : at - 4);
-    return _mm256_and_si256(moved, _mm256_set1_epi8(mask));
+    constexpr int left = to - at;
+    const B moved = left > 0 ? _mm256_slli_epi16(x, left > 0 ? left : 0) : _mm256_srli_epi16(x, left > 0 ? 0 : -left);
+    return _mm256_and_si256(moved, _mm256_set1_epi8(((1 << bits) - 1) << to));
   }
 
   static Sum start() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }

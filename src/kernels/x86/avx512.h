@@ -35,11 +35,15 @@ struct Avx512Panels {
   static B load_codes(const uint8_t* p) { return _mm512_loadu_si512(p); }
   static B low_nibbles(B x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)); }
   static B high_nibbles(B x) { return _mm512_and_si512(_mm512_srli_epi16(x, 4), _mm512_set1_epi8(15)); }
+  static B look_up(const uint8_t* table, B x) {
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))), x);
+  }
   static B either(B a, B b) { return _mm512_or_si512(a, b); }
-  template <int at, int mask>
+  template <int at, int to, int bits>
   static B lift(B x) {
-    const B moved = at < 4 ? _mm512_slli_epi16(x, at < 4 ? 4 - at : 0) : _mm512_srli_epi16(x, at < 4 ? 0 : at - 4);
-    return _mm512_and_si512(moved, _mm512_set1_epi8(mask));
+    constexpr int left = to - at;
+    const B moved = left > 0 ? _mm512_slli_epi16(x, left > 0 ? left : 0) : _mm512_srli_epi16(x, left > 0 ? 0 : -left);
+    return _mm512_and_si512(moved, _mm512_set1_epi8(((1 << bits) - 1) << to));
   }
 
   static Sum start() { return _mm512_setzero_si512(); }
