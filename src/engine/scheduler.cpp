@@ -57,7 +57,8 @@ Scheduler::Flow& Scheduler::join(const Share& share) {
 
 Scheduler::Item& Scheduler::place(Id id, const Share& share, Item item) {
   Flow& flow = join(share);
-  item.flow = &flow, item.arrival = ++arrivals_, item.tag = flow.prompts + item.known;
+  item.flow = &flow, item.arrival = ++arrivals_, item.cost = std::max<int64_t>(1, share.cost);
+  item.tag = flow.prompts + item.known * item.cost;
   running_ += item.running;
   return items_[id] = std::move(item);
 }
@@ -122,12 +123,13 @@ void Scheduler::admit() {
 
 void Scheduler::take(Entry& entry, int64_t most, Plan& plan, int64_t& left) {
   Item& item = entry.second;
-  int64_t count = std::min(item.known - item.computed, most);
+  const int64_t lacking = item.known - item.computed, cost = lacking > 1 ? item.cost : 1;
+  int64_t count = std::min(lacking, std::max<int64_t>(1, most / cost));
   for (int64_t position : item.cuts)
     if (position > item.computed) count = std::min(count, position - item.computed);
   plan.pieces.push_back({entry.first, item.computed, count, item.computed + count == item.known});
-  item.computed += count, item.served = steps_, left -= count;
-  item.flow->work += count * (token_work / item.flow->weight);
+  item.computed += count, item.served = steps_, left -= count * cost;
+  item.flow->work += count * cost * (token_work / item.flow->weight);
 }
 
 void Scheduler::answer(std::vector<Entry*> group, int64_t most, Plan& plan, int64_t& left) {

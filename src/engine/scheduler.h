@@ -44,6 +44,7 @@ struct Share {
   int64_t flow = 0;    ///< sequences of one flow share what it gets
   int priority = 0;    ///< higher goes first, whatever the others have had
   int64_t weight = 1;  ///< of the flow beside others of its priority: 1 to 1,000,000
+  int64_t cost = 1;    ///< of a token of its prompt, in ordinary ones: so many fewer of them fit in a chunk
 };
 
 class Scheduler {
@@ -100,7 +101,7 @@ class Scheduler {
   };
   using Flows = std::map<std::pair<int, int64_t>, Flow>;  // by priority and flow
   struct Item {
-    int64_t known = 0, computed = 0, arrival = 0, tag = 0, served = 0;
+    int64_t known = 0, computed = 0, arrival = 0, tag = 0, served = 0, cost = 1;
     Id behind = 0;
     int64_t until = 0;
     bool running = false;

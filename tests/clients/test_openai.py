@@ -313,6 +313,8 @@ def test_models_tell_their_context(client, model):
 
 def test_responses_tools(client, model):
     tool = {"type": "function", "strict": False, **WEATHER["function"]}
+    with pytest.raises(openai.BadRequestError, match="strict: false"):  # nothing keeps that promise yet, and it says so
+        client.responses.create(model=model, input="Weather in Seoul?", tools=[{**tool, "strict": True}])
     response = client.responses.create(
         model=model, input="Weather in Seoul?", tools=[tool], tool_choice={"type": "function", "name": "get_weather"},
         temperature=0, max_output_tokens=64)

@@ -29,6 +29,21 @@ TEST(Scheduler, AnswersComeFirstAndAPromptDelaysThemByAChunk) {
   }
 }
 
+TEST(Scheduler, DearTokensAreFewerInAChunk) {
+  Scheduler s = make({.chunk = 16, .step_tokens = 64});
+  s.add(1, 9, 100, {.flow = 1, .cost = 4});
+  s.add(2, 40, 100, {.flow = 2});
+  const Scheduler::Plan first = s.plan(), second = s.plan(), third = s.plan();
+  ASSERT_EQ(first.pieces.size(), 1u);  // a whole chunk
+  EXPECT_EQ(first.pieces[0].id, 1);
+  EXPECT_EQ(first.pieces[0].count, 4);
+  ASSERT_EQ(second.pieces.size(), 1u);  // of the other, which has had nothing yet
+  EXPECT_EQ(second.pieces[0].id, 2);
+  EXPECT_EQ(second.pieces[0].count, 16);
+  ASSERT_EQ(third.pieces.size(), 1u);
+  EXPECT_EQ(third.pieces[0].count, 4);  // both have had the same work: the smaller tag is the first one's
+}
+
 TEST(Scheduler, AShortPromptPassesALongOne) {
   Scheduler s = make({.chunk = 4, .step_tokens = 16});
   s.add(1, 1000, 2000);
