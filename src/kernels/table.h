@@ -98,6 +98,35 @@ struct ScanTask {
   float* history = nullptr;  // [n + 1, channels, states] or null: h before and after each step
 };
 
+/// RWKV-4's weighted average of the past (Peng et al. 2023, section 3.1; appendix D for the exponents) over one
+/// sequence, for channels [begin, end):
+///   y_t = (sum_{i<t} exp((t-1-i) w + k_i) v_i + exp(u + k_t) v_t) / (the same sum without v)
+/// Both sums are kept divided by exp(p), p being the largest exponent so far.
+struct WkvTask {
+  int64_t n = 0, channels = 0, begin = 0, end = 0;
+  const float *k = nullptr, *v = nullptr;  // [n, channels]
+  const float *w = nullptr, *u = nullptr;  // [channels]: decay (negative already), bonus of the present
+  float* state = nullptr;                  // [3, channels]: sum with v, sum without, p; all zero: nothing seen yet
+  float* y = nullptr;                      // [n, channels]
+  float* history = nullptr;                // [n, 3, channels] or null: the state before each step
+};
+
+/// A matrix for each head as memory (Schlag et al. 2021; Beck et al. 2024, eq. 19; Yang et al. 2024; Peng et al. 2024
+/// and 2025, eq. 17), over one sequence, for rows [begin, end) of all heads' values:
+///   S = S diag(w) + (S a) b^T + v k^T;   y = S r, of the new S or of the old one
+struct MemoryTask {
+  int64_t n = 0, heads = 0, keys = 0, values = 0, begin = 0, end = 0;
+  const float *r = nullptr, *k = nullptr;  // [n, heads * keys]
+  const float *a = nullptr, *b = nullptr;  // the same, or null: without that term
+  const float* v = nullptr;                // [n, heads * values]
+  const float* w = nullptr;                // number of token t, head h, key j at t * w_token + h * w_head + j * w_key
+  int64_t w_token = 0, w_head = 0, w_key = 0;
+  bool fresh = true;         // y is read from the new S
+  float* S = nullptr;        // [heads, values, keys], in and out
+  float* y = nullptr;        // [n, heads * values]
+  float* history = nullptr;  // [n + 1, heads, values, keys] or null: S before and after each step
+};
+
 /// Depthwise causal convolution over one sequence: y[t] = bias + sum_k w[k] x[t - width + 1 + k]. `past` holds the
 /// width - 1 inputs before the first, oldest first, and is updated.
 struct ConvTask {
@@ -140,6 +169,8 @@ struct Kernels {
   void (*attend)(const AttendTask& task);
   void (*scan)(const ScanTask& task);
   void (*conv)(const ConvTask& task);
+  void (*wkv)(const WkvTask& task);
+  void (*memory)(const MemoryTask& task);
 
   // ---- storing keys and values: one head
   void (*kv_encode)(KvType type, const float* x, int64_t dim, std::byte* out);
@@ -163,6 +194,11 @@ struct Kernels {
   void (*scan_back)(const ScanTask& task, const float* dy, float* dx, float* ddelta, float* dA, float* dD, float* dB,
                     float* dC);
   void (*conv_back)(const ConvTask& task, const float* dy, float* dx, float* dw, float* dbias);
+  /// Needs task.history.
+  void (*wkv_back)(const WkvTask& task, const float* dy, float* dk, float* dv, float* dw, float* du);
+  /// Needs task.history; rows of whole heads. d... lie as what they belong to; da, db null where a, b are.
+  void (*memory_back)(const MemoryTask& task, const float* dy, float* dr, float* dk, float* da, float* db, float* dv,
+                      float* dw);
 };
 
 extern const Kernels ref_kernels;

@@ -35,11 +35,12 @@ struct TrunkShape {
   float embedding_scale = 1, logit_scale = 1, logit_softcap = 0;
   struct Names {
     std::string_view embed = "model.embed_tokens", layers = "model.layers", norm = "model.norm", places = "",
-                     embed_norm = "";
+                     embed_norm = "", head = "lm_head";
   } names;
 
   TrunkShape(const Config& config, std::string_view eps_key);
   Norm norm(const Scope& scope) const;  ///< one over the width
+  Norm last_norm(const Scope& scope) const { return norm(scope); }
 };
 
 /// The row of learned positions of every token; throws Kind::limit if one lies behind the last.
@@ -83,10 +84,8 @@ class Decoder : public Model {
   Decoder(const Config& config, const Scope& scope)
       : shape_(config, scope),
         embed_(scope / shape_.names.embed, shape_.vocabulary, shape_.width),
-        norm_(shape_.norm(scope / shape_.names.norm)),
-        head_(shape_.tied || !scope.has("lm_head.weight")
-                  ? embed_.as_head(shape_.head_bias ? scope.vector("lm_head.bias", shape_.vocabulary) : Buffer())
-                  : Linear(scope / "lm_head", shape_.width, shape_.vocabulary, shape_.head_bias)) {
+        norm_(shape_.last_norm(scope / shape_.names.norm)),
+        head_(head_of(scope / shape_.names.head)) {
     if (!shape_.names.embed_norm.empty()) embed_norm_ = shape_.norm(scope / shape_.names.embed_norm);
     if (shape_.learned_places > 0) places_.emplace(scope / shape_.names.places, shape_.learned_places, shape_.width);
     for (int i = 0; i < shape_.layers; ++i) blocks_.emplace_back(shape_, config, scope / shape_.names.layers / i, i);
@@ -119,6 +118,11 @@ class Decoder : public Model {
   int64_t vocabulary() const override { return shape_.vocabulary; }
 
  private:
+  Linear head_of(const Scope& scope) const {
+    if (!shape_.tied && scope.has("weight")) return Linear(scope, shape_.width, shape_.vocabulary, shape_.head_bias);
+    return embed_.as_head(shape_.head_bias ? scope.vector("bias", shape_.vocabulary) : Buffer());
+  }
+
   Shape shape_;
   Embed embed_;
   std::optional<Embed> places_;

@@ -49,6 +49,12 @@ constexpr Architecture known[] = {
     {"jamba", "Jamba", build_jamba, "Jamba; Mamba and attention, experts"},
     {"llama4_text", "Llama", build_llama4, "Llama 4 text; chunked attention, layers without positions, experts"},
     {"mamba", "Mamba", build_mamba, "Mamba 1"},
+    {"rwkv", "RWKV", build_rwkv4, "RWKV-4"},
+    {"xlstm", "xLSTM", build_xlstm, "xLSTM 7B; matrix memories behind exponential gates"},
+    {"lfm2", "LFM", build_lfm2, "LFM2; short convolutions and attention"},
+    {"rwkv5", "RWKV", build_rwkv5, "RWKV-5.2, Eagle"},
+    {"rwkv6", "RWKV", build_rwkv6, "RWKV-6, Finch"},
+    {"rwkv7", "RWKV", build_rwkv7, "RWKV-7, Goose"},
 };
 
 }  // namespace

@@ -5,6 +5,13 @@
 namespace madang {
 
 std::unique_ptr<Model> build_llama(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_rwkv4(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_rwkv5(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_rwkv6(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_rwkv7(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_xlstm(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_lfm2(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_qwen3_next(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_qwen2(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_mixtral(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_qwen2_moe(const Config& config, const Scope& scope);

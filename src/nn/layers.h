@@ -85,6 +85,14 @@ struct LayerNorm : Norm {
   }
 };
 
+/// LayerNorm of each head by itself, x [T * heads, dim], with weights over all heads together ("group norm").
+struct HeadsNorm : Norm {
+  HeadsNorm(const Scope& scope, int64_t heads, int64_t dim, float eps, bool bias = true) {
+    weight_ = scope.vector("weight", heads * dim), eps_ = eps, centered_ = true;
+    if (bias) bias_ = scope.vector("bias", heads * dim);
+  }
+};
+
 /// What attention is told of positions: cos and sin of every token's rotary angles, or a bias on scores, or both.
 struct Angles {
   Tensor cos = {}, sin = {};  // [T, rotary / 2]

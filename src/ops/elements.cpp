@@ -4,23 +4,9 @@
 #include <vector>
 
 #include "ops/ops.h"
+#include "ops/split.h"
 
 namespace madang {
-namespace {
-
-// About 16 KiB of float32: enough to be worth handing to another thread.
-int64_t grain(int64_t width) { return std::max<int64_t>(1, 4096 / std::max<int64_t>(width, 1)); }
-
-// Calls kernel(row) for every row, on all threads.
-template <class Kernel>
-void each_row(Ctx& c, int64_t n, int64_t width, Kernel&& kernel) {
-  c.pool.parallel(n, grain(width), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) kernel(i);
-  });
-}
-
-}  // namespace
-
 Tensor rms_norm(Ctx& c, Tensor x, Tensor w, float eps, float offset) {
   const int64_t width = x.cols();
   Tensor y = c.make(x.shape);

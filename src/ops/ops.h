@@ -34,6 +34,11 @@ Tensor act(Ctx&, Act kind, Tensor x);
 Tensor gated(Ctx&, Act kind, Tensor gate, Tensor up);  // act(gate) * up
 /// (up + 1) * gate * sigmoid(alpha * gate), gate cut above limit, up to -limit .. limit (gpt-oss).
 Tensor clamped_swiglu(Ctx&, Tensor gate, Tensor up, float alpha, float limit);
+Tensor mul(Ctx&, Tensor a, Tensor b);                // element by element; b may be one row for all
+Tensor add_row(Ctx&, Tensor x, Tensor row);          // [T, n] plus [n]
+Tensor mix(Ctx&, Tensor a, Tensor b, Tensor share);  // b + (a - b) * share; share may be one row for all
+Tensor dots(Ctx&, Tensor a, Tensor b);               // [T, n] . [T, n] -> [T, 1]
+Tensor exponential(Ctx&, Tensor x);
 Tensor softmax(Ctx&, Tensor x);  // over the last axis
 Tensor neg_exp(Ctx&, Tensor x);  // -exp(x): mamba's A from A_log
 
@@ -70,6 +75,30 @@ Tensor causal_conv(Ctx&, Tensor x, Tensor w, Tensor bias,
                    std::span<const RecurrentSegment> segments);  // x [T, C], w [C, width]
 Tensor selective_scan(Ctx&, Tensor x, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor D,
                       std::span<const RecurrentSegment> segments);  // x, delta [T, C]; A [C, N]; B, C [T, N]; [saves] h
+
+/// The token before of the same sequence; its state is that token, zeros at the beginning. [T, D] -> [T, D]
+Tensor previous(Ctx&, Tensor x, std::span<const RecurrentSegment> segments);
+/// RWKV-4's weighted average, see WkvTask: k, v [T, C]; w, u [C]. State: 3 C. [saves] the state at every step
+Tensor wkv(Ctx&, Tensor w, Tensor u, Tensor k, Tensor v, std::span<const RecurrentSegment> segments);
+/// What a matrix memory hears, see MemoryTask: r, k and, or neither, a, b [T, H * keys]; v [T, H * values]; decay
+/// [H * keys] for all tokens, [T, H * keys], or [T, H] with one number for all keys of a head.
+struct Heard {
+  Tensor r, k, v, decay, a = {}, b = {};
+  int64_t heads = 1;
+  bool fresh = true;  ///< read after the update
+};
+/// -> [T, H * values]. State: H * values * keys. [saves] the memory at every step
+Tensor matrix_memory(Ctx&, const Heard& heard, std::span<const RecurrentSegment> segments);
+
+/// xLSTM's exponential gates (Beck et al. 2024, eq. 15, 25 to 27), kept in range by their running maximum m:
+///   m_t = max(log sigmoid(f) + m_{t-1}, i);  keep = exp(log sigmoid(f) + m_{t-1} - m_t);  take = exp(i - m_t)
+struct Gates {
+  Tensor keep, take, least;  ///< [T, H]; least = exp(-m_t), below which a normalizer does not go
+};
+Gates exponential_gates(Ctx&, Tensor i, Tensor f, std::span<const RecurrentSegment> segments);  // [T, H]; state: H
+/// What a memory of values and of ones answers, divided by the ones' answer: sums [R, n + 1], least [R]
+/// -> sums[:n] / (max(|sums[n]|, least) + eps), [R, n].
+Tensor normalized(Ctx&, Tensor sums, Tensor least, float eps);
 
 // ---- experts
 struct Routed {

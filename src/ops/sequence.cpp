@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "ops/ops.h"
+#include "ops/split.h"
 
 namespace madang {
 namespace {
@@ -139,33 +140,6 @@ Tensor attention(Ctx& c, Tensor q, Tensor k, Tensor v, std::span<const AttendSeg
     });
   return out;
 }
-
-namespace {
-
-// Channels that one thread takes at a time.
-constexpr int64_t channel_grain = 64;
-
-float* zeros(Ctx& c, int64_t n) {
-  float* p = c.arena.take_array<float>(n);
-  std::memset(p, 0, static_cast<size_t>(n) * sizeof(float));
-  return p;
-}
-
-// Runs kernel(task) for every task, channels split over the threads.
-template <class Task, class Kernel>
-void each_channel(const Ctx& c, std::span<const Task> tasks, int64_t channels, Kernel&& kernel) {
-  const int64_t parts = (channels + channel_grain - 1) / channel_grain;
-  c.pool.parallel(static_cast<int64_t>(tasks.size()) * parts, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      Task part = tasks[static_cast<size_t>(i / parts)];
-      part.begin = i % parts * channel_grain;
-      part.end = std::min(channels, part.begin + channel_grain);
-      kernel(part);
-    }
-  });
-}
-
-}  // namespace
 
 Tensor causal_conv(Ctx& c, Tensor x, Tensor w, Tensor bias, std::span<const RecurrentSegment> segments) {
   const int64_t channels = x.cols(), width = w.cols();

@@ -233,6 +233,100 @@ constexpr Rule llama2c[] = {
     {"model.layers.{}.mlp.up_proj.weight", "layers.{}.feed_forward.w3.weight"},
 };
 
+// ---- RWKV: names of the first implementation are canonical for 5, 6 and 7 (rwkv.cpp keeps them), transformers' for 4.
+// A low-rank pair is two matrices, the second with a bias: w1, w2 and w0.
+constexpr Rule rwkv_cpp_rwkv4[] = {
+    {"rwkv.embeddings.weight", "emb.weight"},
+    {"rwkv.blocks.0.pre_ln.{}", "blocks.0.ln0.{}"},
+    {"rwkv.blocks.{}.attention.time_decay", "blocks.{}.att.time_decay", log_negated},
+    {"rwkv.blocks.{}.attention.time_mix_key", "blocks.{}.att.time_mix_k"},
+    {"rwkv.blocks.{}.attention.time_mix_value", "blocks.{}.att.time_mix_v"},
+    {"rwkv.blocks.{}.attention.time_mix_receptance", "blocks.{}.att.time_mix_r"},
+    {"rwkv.blocks.{}.feed_forward.time_mix_key", "blocks.{}.ffn.time_mix_k"},
+    {"rwkv.blocks.{}.feed_forward.time_mix_receptance", "blocks.{}.ffn.time_mix_r"},
+    {"rwkv.blocks.{}.attention.{...}", "blocks.{}.att.{...}"},
+    {"rwkv.blocks.{}.feed_forward.{...}", "blocks.{}.ffn.{...}"},
+    {"rwkv.{...}", "{...}"},
+};
+
+constexpr Rule rwkv_cpp_rwkv5[] = {
+    {"blocks.{}.att.time_decay", "blocks.{}.att.time_decay", flat},
+    {"blocks.{}.att.time_faaaa", "blocks.{}.att.time_faaaa", flat},
+};
+
+constexpr Rule rwkv_cpp_rwkv6[] = {
+    {"blocks.{}.att.time_faaaa", "blocks.{}.att.time_faaaa", flat},
+    {"blocks.{}.att.time_decay_w2.bias", "blocks.{}.att.time_decay", flat},
+    {"blocks.{}.att.time_decay_{}.weight", "blocks.{}.att.time_decay_{}"},
+    {"blocks.{}.att.time_maa_w1.weight", "blocks.{}.att.time_maa_w1"},
+    {"blocks.{}.att.time_maa_w2.{}.weight", "blocks.{}.att.time_maa_w2", expert},
+    {"blocks.{}.att.time_maa_w2.0.bias", "blocks.{}.att.time_maa_w"},
+    {"blocks.{}.att.time_maa_w2.1.bias", "blocks.{}.att.time_maa_k"},
+    {"blocks.{}.att.time_maa_w2.2.bias", "blocks.{}.att.time_maa_v"},
+    {"blocks.{}.att.time_maa_w2.3.bias", "blocks.{}.att.time_maa_r"},
+    {"blocks.{}.att.time_maa_w2.4.bias", "blocks.{}.att.time_maa_g"},
+};
+
+constexpr Rule rwkv_cpp_rwkv7[] = {
+    {"blocks.{}.att.r_k", "blocks.{}.att.r_k", flat},
+    {"blocks.{}.att.x_rwkvag.{}", "blocks.{}.att.x_rwkvag", expert},
+    {"blocks.{}.att.{...}1.weight", "blocks.{}.att.{...}1"},
+    {"blocks.{}.att.{...}2.weight", "blocks.{}.att.{...}2"},
+    {"blocks.{}.att.{...}2.bias", "blocks.{}.att.{...}0"},
+};
+
+constexpr Rule gguf_lfm2[] = {
+    {"model.embedding_norm.{}", "token_embd_norm.{}"},
+    {"model.embedding_norm.{}", "output_norm.{}"},
+    {"model.layers.{}.operator_norm.{}", "blk.{}.attn_norm.{}"},
+    {"model.layers.{}.ffn_norm.{}", "blk.{}.ffn_norm.{}"},
+    {"model.layers.{}.feed_forward.w1.{}", "blk.{}.ffn_gate.{}"},
+    {"model.layers.{}.feed_forward.w2.{}", "blk.{}.ffn_down.{}"},
+    {"model.layers.{}.feed_forward.w3.{}", "blk.{}.ffn_up.{}"},
+    {"model.layers.{}.self_attn.out_proj.{}", "blk.{}.attn_output.{}"},
+    {"model.layers.{}.self_attn.q_layernorm.{}", "blk.{}.attn_q_norm.{}"},
+    {"model.layers.{}.self_attn.k_layernorm.{}", "blk.{}.attn_k_norm.{}"},
+    {"model.layers.{}.conv.{}.{}", "blk.{}.shortconv.{}.{}"},
+};
+
+constexpr Rule gguf_rwkv[] = {
+    {"emb.weight", "token_embd.weight"},
+    {"blocks.0.ln0.{}", "token_embd_norm.{}"},
+    {"ln_out.{}", "output_norm.{}"},
+    {"head.weight", "output.weight"},
+    {"blocks.{}.ln1.{}", "blk.{}.attn_norm.{}"},
+    {"blocks.{}.ln2.{}", "blk.{}.attn_norm_2.{}"},
+    {"blocks.{}.att.ln_x.{}", "blk.{}.time_mix_ln.{}"},
+    {"blocks.{}.ffn.x_k", "blk.{}.channel_mix_lerp_k.weight"},
+    {"blocks.{}.ffn.time_maa_k", "blk.{}.channel_mix_lerp_k.weight"},
+    {"blocks.{}.ffn.time_maa_r", "blk.{}.channel_mix_lerp_r.weight"},
+    {"blocks.{}.ffn.{}.weight", "blk.{}.channel_mix_{}.weight"},
+};
+
+constexpr Rule gguf_rwkv6[] = {
+    {"blocks.{}.att.time_faaaa", "blk.{}.time_mix_first.weight", flat},
+    {"blocks.{}.att.time_maa_x", "blk.{}.time_mix_lerp_x.weight"},
+    {"blocks.{}.att.time_decay_w2.bias", "blk.{}.time_mix_decay.weight"},
+    {"blocks.{}.att.time_decay_{}.weight", "blk.{}.time_mix_decay_{}.weight"},
+    {"blocks.{}.att.time_maa_w1.weight", "blk.{}.time_mix_w1.weight"},
+    {"blocks.{}.att.time_maa_w2.{}.weight", "blk.{}.time_mix_w2.weight", expert},
+    {"blocks.{}.att.time_maa_w2.{}.bias", "blk.{}.time_mix_lerp_fused.weight", expert},
+    // Before 2025-01 each share was a tensor of its own.
+    {"blocks.{}.att.time_maa_w2.0.bias", "blk.{}.time_mix_lerp_w.weight"},
+    {"blocks.{}.att.time_maa_w2.1.bias", "blk.{}.time_mix_lerp_k.weight"},
+    {"blocks.{}.att.time_maa_w2.2.bias", "blk.{}.time_mix_lerp_v.weight"},
+    {"blocks.{}.att.time_maa_w2.3.bias", "blk.{}.time_mix_lerp_r.weight"},
+    {"blocks.{}.att.time_maa_w2.4.bias", "blk.{}.time_mix_lerp_g.weight"},
+    {"blocks.{}.att.{}.weight", "blk.{}.time_mix_{}.weight"},
+};
+
+constexpr Rule gguf_rwkv7[] = {
+    {"blocks.{}.att.x_rwkvag.{}", "blk.{}.time_mix_lerp_fused.weight", expert},
+    {"blocks.{}.att.{...}2.bias", "blk.{}.time_mix_{...}0.weight"},
+    {"blocks.{}.att.{}.weight", "blk.{}.time_mix_{}.weight"},
+    {"blocks.{}.att.{}", "blk.{}.time_mix_{}.weight"},
+};
+
 // ---- Hugging Face: repositories that also see keep the language model one level down
 constexpr Rule hf_gemma3[] = {
     {"model.{...}", "language_model.model.{...}"},
@@ -292,6 +386,19 @@ const std::vector<Row>& rows() {
       {Layout::hugging_face, "deepseek_v2", hf_deepseek, {}},
       // V3 and R1 ship one layer more, which guesses the token after the next.
       {Layout::hugging_face, "deepseek_v3", hf_deepseek, {"model.layers.61.{...}"}},
+      {Layout::rwkv_cpp, "rwkv", rwkv_cpp_rwkv4, {}},
+      {Layout::rwkv_cpp, "rwkv5", rwkv_cpp_rwkv5, {}},
+      {Layout::rwkv_cpp, "rwkv6", rwkv_cpp_rwkv6, {}},
+      // The first layer mixes its values with nothing; some files keep weights for it all the same.
+      {Layout::rwkv_cpp, "rwkv7", rwkv_cpp_rwkv7, {"blocks.0.att.v0", "blocks.0.att.v1", "blocks.0.att.v2"}},
+      {Layout::gguf, "lfm2", gguf_lfm2, {}},
+      {Layout::gguf, "rwkv6", gguf_rwkv, {}},
+      {Layout::gguf, "rwkv6", gguf_rwkv6, {}},
+      {Layout::gguf, "rwkv7", gguf_rwkv, {}},
+      {Layout::gguf,
+       "rwkv7",
+       gguf_rwkv7,
+       {"blk.0.time_mix_v0.weight", "blk.0.time_mix_v1.weight", "blk.0.time_mix_v2.weight"}},
       {Layout::gguf, "jamba", gguf_jamba, {}},
       {Layout::gguf, "jamba", gguf_llama4, {}},
       {Layout::gguf, "llama4_text", gguf_llama4, {}},

@@ -40,6 +40,24 @@ constexpr Range ranges[] = {
     {"num_local_experts", 1, 1 << 14},
     {"num_experts_per_tok", 1, 1 << 14},
     {"state_size", 1, 1 << 16},
+    {"attention_hidden_size", 1, 1 << 20},
+    {"rescale_every", -1ll << 31, 1ll << 31},
+    {"head_size", 1, 1 << 16},
+    {"num_blocks", 1, 1 << 12},
+    {"ffn_round_up_to_multiple_of", 1, 1 << 20},
+    {"conv_L_cache", 1, 1 << 10},
+    {"block_multiple_of", 1, 1 << 20},
+    {"linear_conv_kernel_dim", 1, 1 << 10},
+    {"linear_key_head_dim", 1, 1 << 12},
+    {"linear_value_head_dim", 1, 1 << 12},
+    {"linear_num_key_heads", 1, 1 << 10},
+    {"linear_num_value_heads", 1, 1 << 10},
+    {"time_mix_extra_dim", 1, 1 << 16},
+    {"time_decay_extra_dim", 1, 1 << 16},
+    {"decay_low_rank_dim", 1, 1 << 16},
+    {"a_low_rank_dim", 1, 1 << 16},
+    {"v_low_rank_dim", 1, 1 << 16},
+    {"gate_low_rank_dim", 1, 1 << 16},
     {"conv_kernel", 1, 1 << 10},
     {"time_step_rank", 1, 1 << 20},
     {"no_rope_layer_interval", 1, 1 << 12},
@@ -67,8 +85,9 @@ constexpr Range ranges[] = {
     {"n_group", 1, 1 << 14},
     {"topk_group", 1, 1 << 14},
 };
-constexpr std::string_view positive_reals[] = {"rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps",
-                                               "query_pre_attn_scalar"};
+constexpr std::string_view positive_reals[] = {
+    "rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps",           "norm_eps",
+    "eps",          "ffn_proj_factor",    "block_ffn_dim_multiplier", "query_pre_attn_scalar"};
 
 void check_ranges(const Config& c) {
   for (const Range& r : ranges)

@@ -1,5 +1,5 @@
 // One model's configuration in the keys of transformers 5, whatever the file was: config.json of any age, GGUF
-// metadata, a llama2.c header. Reading fills in what the file leaves to its architecture's defaults, and checks sizes
+// metadata, a header of llama2.c or rwkv.cpp. Reading fills in what the file leaves to its architecture's defaults, and checks sizes
 // once, so that whoever multiplies them later cannot overflow.
 //
 // Always there for transformers: model_type, vocab_size, hidden_size, num_hidden_layers, num_attention_heads,
@@ -9,7 +9,7 @@
 // Keys of our own:
 //   rms_norm_offset  what is added to stored norm weights: 1 for Gemma repositories, 0 for GGUF (stored plus one)
 //   intermediate_factor  times hidden_size is intermediate_size where a file leaves that out
-//   source_format    "hugging_face", "gguf" or "llama2.c"
+//   source_format    "hugging_face", "gguf", "llama2.c" or "rwkv.cpp"
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -49,6 +49,14 @@ constexpr Row rows[] = {
     {"ssm.inner_size", "intermediate_size", true},
     {"ssm.state_size", "state_size", true},
     {"ssm.time_step_rank", "time_step_rank", true},
+    {"wkv.head_size", "head_size", true},
+    {"time_mix_extra_dim", "time_mix_extra_dim", true},
+    {"time_decay_extra_dim", "time_decay_extra_dim", true},
+    {"rescale_every_n_layers", "rescale_every", true},
+    {"attention.decay_lora_rank", "decay_low_rank_dim", true},
+    {"attention.iclr_lora_rank", "a_low_rank_dim", true},
+    {"attention.value_residual_mix_lora_rank", "v_low_rank_dim", true},
+    {"attention.gate_lora_rank", "gate_low_rank_dim", true},
     {"rope.freq_base", "rope_theta", false},
     {"rope.freq_base_swa", "rope_local_base_freq", false},
 };
@@ -176,6 +184,22 @@ void set_jamba(const Gguf& g, const std::string& prefix, Json& keys) {
   }
 }
 
+/// LFM2: layers without keys and values convolve.
+void set_lfm2(const Gguf& g, const std::string& prefix, Json& keys) {
+  const std::vector<int64_t> kv_heads = g.integers(prefix + "attention.head_count_kv");
+  Json types = Json::array();
+  keys["conv_bias"] = false;
+  for (size_t i = 0; i < kv_heads.size(); ++i) {
+    types.push_back(kv_heads[i] > 0 ? "full_attention" : "conv");
+    if (g.find(fmt::format("blk.{}.shortconv.conv.bias", i))) keys["conv_bias"] = true;
+  }
+  keys["layer_types"] = types;
+  keys["num_key_value_heads"] = kv_heads.empty() ? 0 : *std::max_element(kv_heads.begin(), kv_heads.end());
+  keys["conv_L_cache"] = g.integer(prefix + "shortconv.l_cache", 0);
+  keys["block_auto_adjust_ff_dim"] = false;  // done by the converter
+  if (keys.contains("rms_norm_eps")) keys["norm_eps"] = keys["rms_norm_eps"];
+}
+
 /// DeepSeek: sizes of heads, and how experts are chosen.
 void set_latent(const Gguf& g, const std::string& prefix, Json& keys) {
   const bool absorbed = g.has(prefix + "attention.key_length_mla");  // kv_b split by head, since 2025-04
@@ -217,6 +241,7 @@ void set_forms(const Gguf& g, const std::string& prefix, Json& keys) {
     keys["use_qk_norm"] = keys["num_local_experts"] != 128;
   }
   if (type == "jamba") set_jamba(g, prefix, keys);
+  if (type == "lfm2") set_lfm2(g, prefix, keys);
   if (type == "phimoe") keys["lm_head_bias"] = g.find("output.bias") != nullptr;
   if (type.starts_with("deepseek")) set_latent(g, prefix, keys);
   if (type == "cohere" || type == "cohere2") {
@@ -244,6 +269,7 @@ Config config_of_gguf(const Gguf& g) {
     keys["use_bias"] = g.find("blk.0.ssm_in.bias") != nullptr;
     return Config(keys, g.path());
   }
+  if (keys["model_type"] == "rwkv6" || keys["model_type"] == "rwkv7") return Config(keys, g.path());
   // What a file leaves out is 10000, the same for all architectures, unlike in transformers.
   if (!keys.contains("rope_theta")) keys["rope_theta"] = 10000.0;
   keys["rope_scaling"] = rope_scaling(g, prefix);

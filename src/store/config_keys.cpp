@@ -37,6 +37,7 @@ constexpr Renamed renamed[] = {
     {"n_head_kv", "num_key_value_heads"},
     {"ffn_hidden_size", "intermediate_size"},
     {"window_size", "sliding_window"},
+    {"embedding_dim", "hidden_size"},
 };
 
 [[noreturn]] void refuse(std::string_view key, const std::string& where, std::string expected, const Json& found) {
@@ -107,12 +108,31 @@ Json neo_layer_types(const Json& keys, const std::string& where) {
   return types;
 }
 
+/// Which layers attend, among others that remember in a fixed size: a list of them (LFM2), or every so many
+/// (Qwen3-Next).
+Json attending_layers(const Json& keys, int64_t layers, const std::string& where) {
+  Json types = Json::array();
+  if (!keys.contains("full_attn_idxs")) {
+    const int64_t interval = size_in(keys, "full_attention_interval", 0, 1 << 12, where);
+    for (int64_t i = 0; i < layers; ++i)
+      types.push_back((i + 1) % interval == 0 ? "full_attention" : "linear_attention");
+    return types;
+  }
+  const Json& listed = keys.at("full_attn_idxs");
+  if (!listed.is_array() || listed.size() > 1 << 12) refuse("full_attn_idxs", where, "[numbers]", listed);
+  for (int64_t i = 0; i < layers; ++i)
+    types.push_back(std::find(listed.begin(), listed.end(), Json(i)) != listed.end() ? "full_attention" : "conv");
+  return types;
+}
+
 /// layer_types from what older files say about windows; takes those keys away.
 void set_layer_types(Json& keys, const std::string& where) {
   const int64_t layers = size_in(keys, "num_hidden_layers", 0, 1 << 12, where);
   Json types = Json::array();
   if (!keys.contains("layer_types") && (keys.contains("attention_layers") || keys.contains("attention_types")))
     keys["layer_types"] = neo_layer_types(keys, where);
+  if (!keys.contains("layer_types") && (keys.contains("full_attn_idxs") || keys.contains("full_attention_interval")))
+    keys["layer_types"] = attending_layers(keys, layers, where);
   if (keys.contains("layer_types")) {
     types = keys.at("layer_types");
     if (!types.is_array() || static_cast<int64_t>(types.size()) != layers)
@@ -259,6 +279,10 @@ Json normalised(const Json& given, const std::string& where) {
   if (!keys.contains("model_type") || !keys.at("model_type").is_string())
     throw Error(Kind::missing, say("the configuration has no {}", "model_type")).at(where);
   for (const Renamed& r : renamed) move_key(keys, r.older, r.key);
+  if (keys.at("model_type") == "lfm2")  // the first repositories' names, which count before the later ones
+    for (auto [first, later] :
+         {std::pair("tie_embedding", "tie_word_embeddings"), {"block_ff_dim", "intermediate_size"}})
+      if (keys.contains(first)) keys[later] = keys.at(first);
   const Json defaults = defaults_of(keys.at("model_type").get<std::string>());
   for (const auto& [key, value] : defaults.items())
     if (!keys.contains(key)) keys[key] = value;  // a null in the file is an answer too: none

@@ -179,6 +179,12 @@ StoredTensor join(const Making& m) {
   return t;
 }
 
+StoredTensor flat(const Making& m) {
+  StoredTensor t = m.part();
+  t.shape = {t.numel()};
+  return t;
+}
+
 StoredTensor transpose(const Making& m) {
   const StoredTensor& t = m.part();
   if (t.shape.size() != 2 || !t.format || t.format->block != 1)

@@ -49,6 +49,8 @@ StoredTensor unpair(const Making&);
 StoredTensor expert(const Making&);
 /// All parts one under the other. Copies.
 StoredTensor join(const Making&);
+/// All axes as one. A view.
+StoredTensor flat(const Making&);
 /// [in, out] to [out, in] (GPT-2's Conv1D). Plain floats only. Copies.
 StoredTensor transpose(const Making&);
 // Of a stack of experts [e, in, rows]: slice e turned to [rows, in]; all rows, or the even or odd ones, or the first or

@@ -42,7 +42,7 @@ struct Scope::State {
 
   /// Transformers ties by the flag and leaves a stored output matrix unread.
   bool tied_away(std::string_view name) const {
-    return name == "lm_head.weight" && config.flag("tie_word_embeddings", false);
+    return (name == "lm_head.weight" || name == "head.weight") && config.flag("tie_word_embeddings", false);
   }
 
   Found find(const std::string& name) const {

@@ -8,6 +8,7 @@
 #include "store/bounds.h"
 #include "store/gguf.h"
 #include "store/llama2c.h"
+#include "store/rwkv_cpp.h"
 #include "store/safetensors.h"
 
 namespace madang {
@@ -80,7 +81,7 @@ std::shared_ptr<const Source> open_folder(const std::string& path) {
         .hint(say("name one of its files"));
   if (files.size() == 1) return open_source(files[0]);
   Error error(Kind::missing, say("the folder holds no weights"));
-  error.at(path).expected("*.safetensors, *.gguf, *.bin (llama2.c)");
+  error.at(path).expected("*.safetensors, *.gguf, *.bin (llama2.c, rwkv.cpp)");
   if (pickle)
     error.hint(say("pickled PyTorch weights can run code when read and are refused; convert them to safetensors"));
   throw error;
@@ -96,11 +97,12 @@ std::shared_ptr<const Source> open_source(const std::string& path) {
   auto file = MappedFile::open(path);
   auto bytes = file->bytes();
   if (bytes.size() >= 4 && std::memcmp(bytes.data(), "GGUF", 4) == 0) return std::make_shared<Gguf>(path);
+  if (bytes.size() >= 4 && std::memcmp(bytes.data(), &rwkv_cpp_magic, 4) == 0) return open_rwkv_cpp(path);
   if (bytes.size() >= 9 && bytes[8] == '{') return open_safetensors(path);
   if (extension == ".bin") return open_llama2c(path);
   throw Error(Kind::unsupported, say("not a weight file that madang reads"))
       .at(path)
-      .expected("safetensors, GGUF, llama2.c");
+      .expected("safetensors, GGUF, llama2.c, rwkv.cpp");
 }
 
 }  // namespace madang

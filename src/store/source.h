@@ -1,5 +1,5 @@
 // What a weight file offers: names, shapes and bytes, mapped and never read whole. One Source is one model: a single
-// safetensors file, a folder of shards with an index, a GGUF (in parts or whole) or a llama2.c checkpoint.
+// safetensors file, a folder of shards with an index, a GGUF (in parts or whole), or a checkpoint of llama2.c or rwkv.cpp.
 // Refused: whatever lies outside its file, overlaps a neighbour, comes twice, or cannot be counted in 63 bits.
 #pragma once
 #include <cstdint>
@@ -20,7 +20,7 @@ class Config;
 class Gguf;
 
 /// How the file lays a model out: which names its tensors have and what was done to them.
-enum class Layout { hugging_face, gguf, llama2c };
+enum class Layout { hugging_face, gguf, llama2c, rwkv_cpp };
 
 struct StoredTensor {
   std::string name;
@@ -71,7 +71,7 @@ class Source {
 };
 
 /// Opens a file or a folder by what it holds: a folder with model.safetensors.index.json, *.safetensors, one *.gguf
-/// (any part of a split one) or one llama2.c *.bin. Throws Kind::missing if it holds no weights, Kind::unsupported if
+/// (any part of a split one) or one *.bin of llama2.c or rwkv.cpp. Throws Kind::missing if it holds no weights, Kind::unsupported if
 /// it holds several models.
 std::shared_ptr<const Source> open_source(const std::string& path);
 

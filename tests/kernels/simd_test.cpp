@@ -168,5 +168,35 @@ TEST(Simd, ScanFollowsTheReference) {
   }
 }
 
+TEST(Simd, MemoriesFollowTheReference) {
+  Random random(test::seed());
+  const int64_t n = 7, heads = 2, keys = 24, values = 5, C = heads * keys;
+  const auto r = normals(random, n * C), k = normals(random, n * C), v = normals(random, n * C);
+  auto a = normals(random, n * C), w = normals(random, n * C);
+  for (float& x : a) x *= 0.1f;
+  for (float& x : w) x = -std::fabs(x);
+  std::vector<float> reference;
+  for (const Kernels* table : std::vector{&ref_kernels, tables().front(), tables().back()}) {
+    std::vector<float> state(static_cast<size_t>(3 * C)), S(static_cast<size_t>(C * values)),
+        y(static_cast<size_t>(n * (C + heads * values)));
+    table->wkv({.n = n,
+                .channels = C,
+                .begin = 0,
+                .end = C,
+                .k = k.data(),
+                .v = v.data(),
+                .w = w.data(),
+                .u = r.data(),
+                .state = state.data(),
+                .y = y.data()});
+    MemoryTask task{.n = n, .heads = heads, .keys = keys, .values = values, .begin = 0, .end = heads * values};
+    task.r = r.data(), task.k = k.data(), task.a = a.data(), task.b = a.data(), task.v = v.data();
+    task.w = a.data(), task.w_token = heads, task.w_head = 1, task.S = S.data(), task.y = y.data() + n * C;
+    table->memory(task);
+    if (reference.empty()) reference = y;
+    for (size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y[i], reference[i], 1e-5f) << table->name;
+  }
+}
+
 }  // namespace
 }  // namespace madang

@@ -72,6 +72,7 @@ void try_all(const std::vector<BadFile>& files, const std::string& extension,
 TEST(BadInput, Gguf) { try_all(bad_ggufs(), "gguf", refused); }
 TEST(BadInput, Safetensors) { try_all(bad_safetensors(), "safetensors", refused); }
 TEST(BadInput, Llama2c) { try_all(bad_llama2c(), "bin", refused); }
+TEST(BadInput, RwkvCpp) { try_all(bad_rwkv_cpp(), "bin", refused); }
 TEST(BadInput, Config) { try_all(bad_configs(), "json", config_refused); }
 
 /// Flips of one to eight bits, mostly where the structure is. Any answer is right that is an answer.

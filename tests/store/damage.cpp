@@ -204,6 +204,39 @@ std::vector<BadFile> bad_llama2c() {
   return all;
 }
 
+std::vector<BadFile> bad_rwkv_cpp() {
+  std::vector<BadFile> all;
+  const std::vector<int32_t> header{0x67676d66, 101, 5, 4, 1, 0}, tensor{2, 10, 0, 4, 5};
+  auto file = [&](const std::string& name, const std::vector<int32_t>& first, const std::vector<int32_t>& second,
+                  int64_t floats_after, const char* key = "emb.weight") {
+    std::string bytes;
+    for (int32_t n : first) bytes += raw(n);
+    for (int32_t n : second) bytes += raw(n);
+    all.push_back({name, bytes + key + counted(floats_after), Fate::unused});
+  };
+  const int32_t most = std::numeric_limits<int32_t>::max(), least = std::numeric_limits<int32_t>::min();
+  for (int32_t n : {0, -1, least, most, 1 << 24, 99, 7}) {
+    for (size_t i = 1; i < 5; ++i) {
+      std::vector<int32_t> changed = header;
+      changed[i] = n;
+      file(fmt::format("number {} is {}", i, n), changed, tensor, 20);
+    }
+    for (size_t i = 0; i < tensor.size(); ++i) {
+      std::vector<int32_t> changed = tensor;
+      changed[i] = n;
+      file(fmt::format("the tensor's number {} is {}", i, n), header, changed, 20);
+    }
+  }
+  file("too short by a float", header, tensor, 19);
+  file("longer by a float", header, tensor, 21);
+  file("nothing but a header", header, {}, 0, "");
+  file("half a header", {0x67676d66, 101}, {}, 0, "");
+  file("no tensor that says which model", header, tensor, 20);
+  file("blocks of the old kind", {0x67676d66, 100, 5, 4, 1, 2}, {2, 10, 2, 32, 5}, 20);
+  file("axes whose product wraps", header, {4, 10, 0, most, most, most, most}, 20);
+  return all;
+}
+
 std::vector<BadFile> bad_configs() {
   std::vector<BadFile> all;
   const std::string sound =

@@ -20,6 +20,7 @@ struct BadFile {
 std::vector<BadFile> bad_ggufs();
 std::vector<BadFile> bad_safetensors();
 std::vector<BadFile> bad_llama2c();
+std::vector<BadFile> bad_rwkv_cpp();
 std::vector<BadFile> bad_configs();
 
 /// The largest single allocation since the last call.

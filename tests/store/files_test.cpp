@@ -164,5 +164,40 @@ TEST(Llama2c, LayoutByItsHeader) {
   EXPECT_NE(message_of(folder / "m.bin").find("past the end"), std::string::npos);
 }
 
+TEST(RwkvCpp, TensorAfterTensor) {
+  TemporaryFolder folder;
+  auto numbers = [](std::vector<int32_t> all) {
+    std::string s;
+    for (int32_t n : all) s += raw(n);
+    return s;
+  };
+  auto tensor = [&](const std::string& name, std::vector<int32_t> shape) {  // the longest axis first
+    int64_t n = 1;
+    for (int32_t axis : shape) n *= axis;
+    return numbers({static_cast<int32_t>(shape.size()), static_cast<int32_t>(name.size()), 0}) + numbers(shape) + name +
+           counted(n);
+  };
+  const std::string header = numbers({0x67676d66, 101, 5, 4, 2, 0}), att = "blocks.0.att.";
+  const std::string shared = tensor("emb.weight", {4, 5}) + tensor("blocks.0.ffn.key.weight", {4, 6});
+  auto type = [&](const std::string& more) {
+    write_file(folder / "m.bin", header + shared + more);
+    return open_source(folder / "m.bin")->config().architecture();
+  };
+  const std::string heads = tensor(att + "ln_x.weight", {4}) + tensor(att + "time_faaaa", {1, 2, 2});
+  EXPECT_EQ(type(tensor(att + "key.weight", {4, 4})), "rwkv");
+  EXPECT_EQ(type(heads + tensor(att + "gate.weight", {4, 4})), "rwkv5");
+  const std::string finch = tensor(att + "time_maa_w2", {3, 4, 5}) + tensor(att + "time_decay_w1", {4, 2});
+  EXPECT_EQ(type(heads + tensor(att + "gate.weight", {4, 4}) + tensor(att + "time_maa_x", {4}) + finch), "rwkv6");
+  const std::string goose = tensor(att + "r_k", {2, 2}) + tensor(att + "w1", {4, 3}) + tensor(att + "a1", {4, 3});
+  EXPECT_EQ(type(goose + tensor(att + "g1", {4, 3}) + tensor(att + "k_k", {4, 1, 1})), "rwkv7");
+  auto source = open_source(folder / "m.bin");
+  EXPECT_EQ(source->layout(), Layout::rwkv_cpp);
+  EXPECT_EQ(source->find("blocks.0.ffn.key.weight")->shape_text(), "[6, 4]");
+  EXPECT_EQ(source->config().integer("decay_low_rank_dim"), 3);
+  EXPECT_EQ(source->config().integer("intermediate_size"), 6);
+  EXPECT_THROW(type(heads), Error) << "RWKV 5.1";
+  EXPECT_THROW(type(""), Error) << "nothing that says which";
+}
+
 }  // namespace
 }  // namespace madang::test

@@ -151,7 +151,7 @@ TEST_P(FullTraining, FollowsPyTorch) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, FullTraining,
-                         testing::Values("llama2-gqa", "mixtral", "mamba", "gemma3-text", "qwen2"),
+                         testing::Values("llama2-gqa", "mixtral", "mamba", "gemma3-text", "qwen2", "rwkv4"),
                          [](const testing::TestParamInfo<std::string>& which) {
                            std::string name = which.param;
                            std::erase(name, '-');

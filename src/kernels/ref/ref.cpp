@@ -19,6 +19,8 @@ const Kernels ref_kernels = {
     .attend = ref::attend,
     .scan = ref::scan,
     .conv = ref::conv,
+    .wkv = ref::wkv,
+    .memory = ref::memory,
     .kv_encode = ref::kv_encode,
     .kv_decode = ref::kv_decode,
     .matmul_dx = ref::matmul_dx,
@@ -31,6 +33,8 @@ const Kernels ref_kernels = {
     .attend_back = ref::attend_back,
     .scan_back = ref::scan_back,
     .conv_back = ref::conv_back,
+    .wkv_back = ref::wkv_back,
+    .memory_back = ref::memory_back,
 };
 
 }  // namespace madang

@@ -38,5 +38,10 @@ void scan_back(const ScanTask& task, const float* dy, float* dx, float* ddelta, 
                float* dC);
 void conv(const ConvTask& task);
 void conv_back(const ConvTask& task, const float* dy, float* dx, float* dw, float* dbias);
+void wkv(const WkvTask& task);
+void wkv_back(const WkvTask& task, const float* dy, float* dk, float* dv, float* dw, float* du);
+void memory(const MemoryTask& task);
+void memory_back(const MemoryTask& task, const float* dy, float* dr, float* dk, float* da, float* db, float* dv,
+                 float* dw);
 
 }  // namespace madang::ref

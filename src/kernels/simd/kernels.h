@@ -2,6 +2,7 @@
 #pragma once
 #include "kernels/simd/attend.h"
 #include "kernels/simd/matmul.h"
+#include "kernels/simd/memory.h"
 #include "kernels/simd/panels.h"
 #include "kernels/simd/scan.h"
 
@@ -25,6 +26,8 @@ Kernels fill(const char* name) {
   k.attend = attend<V, P>;
   k.scan = scan<V>;
   k.kv_encode = kv_encode<V>;
+  k.wkv = wkv<V>;
+  k.memory = memory<V>;
   k.kv_decode = kv_decode<V>;
   return k;
 }
