@@ -52,6 +52,7 @@ constexpr Architecture known[] = {
     {"rwkv", "RWKV", build_rwkv4, "RWKV-4"},
     {"xlstm", "xLSTM", build_xlstm, "xLSTM 7B; matrix memories behind exponential gates"},
     {"lfm2", "LFM", build_lfm2, "LFM2; short convolutions and attention"},
+    {"qwen3_next", "Qwen", build_qwen3_next, "Qwen3-Next; gated delta rule and gated attention, experts"},
     {"rwkv5", "RWKV", build_rwkv5, "RWKV-5.2, Eagle"},
     {"rwkv6", "RWKV", build_rwkv6, "RWKV-6, Finch"},
     {"rwkv7", "RWKV", build_rwkv7, "RWKV-7, Goose"},

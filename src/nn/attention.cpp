@@ -6,8 +6,8 @@
 
 namespace madang {
 
-Attention::Attention(const Scope& scope, const Shape& s)
-    : shape_(s), o_(scope / s.names.o, s.heads * s.head_dim, s.width, s.out_bias) {
+Attention::Attention(const Scope& scope, const Shape& s) : shape_(s) {
+  if (!s.names.o.empty()) o_ = Linear(scope / s.names.o, s.heads * s.head_dim, s.width, s.out_bias);
   const int64_t q_width = s.heads * s.head_dim, kv_width = s.kv_heads * s.head_dim;
   if (s.fused == Fused::none) {
     q_ = Linear(scope / s.names.q, s.width, q_width, s.qkv_bias);
@@ -65,10 +65,11 @@ Tensor Attention::operator()(Ctx& c, Tensor x, const Angles* angles, const Step&
                           shape_.head_dim, scale,           shape_.softcap,
                           shape_.window,   shape_.chunk,    angles ? angles->bias : Tensor(),
                           sinks_};
-  if (!step.segments.empty() && step.segments.front().state) return o_(c, with_state(c, {q, k, v}, op, step, layer));
+  if (!step.segments.empty() && step.segments.front().state)
+    return answer(c, with_state(c, {q, k, v}, op, step, layer));
   std::vector<AttendSegment> segments;
   for (const Segment& s : step.segments) segments.push_back({s.offset, s.length, 0, {}});
-  return o_(c, attention(c, q, k, v, segments, op));  // [T, D]
+  return answer(c, attention(c, q, k, v, segments, op));  // [T, D]
 }
 
 Tensor Attention::with_state(Ctx& c, const Heads& h, const AttentionShape& op, const Step& step, int layer) const {

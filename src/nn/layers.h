@@ -156,7 +156,7 @@ class Attention {
     struct Names {
       std::string_view q = "q_proj", k = "k_proj", v = "v_proj", o = "o_proj", qkv = "qkv_proj", q_norm = "q_norm",
                        k_norm = "k_norm";
-    } names = {};
+    } names = {};  ///< o empty: what the heads heard is the answer, for the model to go on with
   };
   Attention() = default;
   Attention(const Scope& scope, const Shape& shape);
@@ -171,6 +171,7 @@ class Attention {
   Norm head_norm(const Scope& scope, int heads) const;
   Heads project(Ctx& c, Tensor x) const;
   Tensor with_state(Ctx& c, const Heads& h, const AttentionShape& op, const Step& step, int layer) const;
+  Tensor answer(Ctx& c, Tensor heard) const { return shape_.names.o.empty() ? heard : o_(c, heard); }
   Shape shape_;
   Linear q_, k_, v_, o_, qkv_;
   std::optional<Norm> q_norm_, k_norm_;

@@ -355,6 +355,14 @@ constexpr Rule hf_exaone[] = {
     {"model.layers.{}.mlp.down_proj.weight", "transformer.h.{}.mlp.c_proj.weight"},
 };
 
+// Qwen3-Next keeps a query head's gate beside it.
+constexpr Rule qwen3_next_gates[] = {
+    {"model.layers.{}.self_attn.q_proj.{}", "model.layers.{}.self_attn.q_proj.{}", first_of_heads,
+     "num_attention_heads"},
+    {"model.layers.{}.self_attn.gate_proj.{}", "model.layers.{}.self_attn.q_proj.{}", second_of_heads,
+     "num_attention_heads"},
+};
+
 struct Row {
   Layout layout;
   std::string_view architecture;
@@ -391,6 +399,8 @@ const std::vector<Row>& rows() {
       {Layout::rwkv_cpp, "rwkv6", rwkv_cpp_rwkv6, {}},
       // The first layer mixes its values with nothing; some files keep weights for it all the same.
       {Layout::rwkv_cpp, "rwkv7", rwkv_cpp_rwkv7, {"blocks.0.att.v0", "blocks.0.att.v1", "blocks.0.att.v2"}},
+      // The repositories ship one layer more, which guesses the token after the next.
+      {Layout::hugging_face, "qwen3_next", qwen3_next_gates, {"mtp.{...}"}},
       {Layout::gguf, "lfm2", gguf_lfm2, {}},
       {Layout::gguf, "rwkv6", gguf_rwkv, {}},
       {Layout::gguf, "rwkv6", gguf_rwkv6, {}},

@@ -179,6 +179,28 @@ StoredTensor join(const Making& m) {
   return t;
 }
 
+namespace {
+
+StoredTensor half_of_heads(const Making& m, int64_t which) {
+  StoredTensor t = m.part();
+  const int64_t heads = m.config.integer(m.rule.key), rows = rows_of(t);
+  if (heads < 1 || rows % (2 * heads) != 0 || !t.format || (t.shape.size() == 1 && t.format->block != 1))
+    unfit(t, say("the rows of tensor {} do not divide into heads", shown(t.name)),
+          fmt::format("a multiple of 2 x {}", heads));
+  const int64_t half = rows / heads / 2;
+  const size_t piece = t.bytes.size() / static_cast<size_t>(2 * heads);
+  const uint8_t* from = m.part().bytes.data() + static_cast<size_t>(which) * piece;
+  uint8_t* to = allocate(t, piece * static_cast<size_t>(heads));
+  for (int64_t h = 0; h < heads; ++h, from += 2 * piece, to += piece) std::memcpy(to, from, piece);
+  t.shape[0] = heads * half;
+  return t;
+}
+
+}  // namespace
+
+StoredTensor first_of_heads(const Making& m) { return half_of_heads(m, 0); }
+StoredTensor second_of_heads(const Making& m) { return half_of_heads(m, 1); }
+
 StoredTensor flat(const Making& m) {
   StoredTensor t = m.part();
   t.shape = {t.numel()};

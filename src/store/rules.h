@@ -49,6 +49,10 @@ StoredTensor unpair(const Making&);
 StoredTensor expert(const Making&);
 /// All parts one under the other. Copies.
 StoredTensor join(const Making&);
+// Of rows that are for each head one half, then the other (queries and their gates): the first or second halves. `key`
+// counts the heads. Copies.
+StoredTensor first_of_heads(const Making&);
+StoredTensor second_of_heads(const Making&);
 /// All axes as one. A view.
 StoredTensor flat(const Making&);
 /// [in, out] to [out, in] (GPT-2's Conv1D). Plain floats only. Copies.
