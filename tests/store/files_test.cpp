@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "store/build.h"
+#include "store/config.h"
 #include "store/gguf.h"
 #include "store/safetensors.h"
 #include "support.h"
