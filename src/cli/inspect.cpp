@@ -55,7 +55,7 @@ Json facts_of(const Checkpoint& c, const Model* model, KvType kv) {
   facts["tensors"] = Json::array();
   for (const StoredTensor& t : c.source().tensors())
     facts["tensors"].push_back(
-        {{"name", t.name}, {"type", t.type_name()}, {"shape", t.shape}, {"bytes", t.bytes.size()}});
+        {{"name", t.name}, {"type", t.type_name()}, {"shape", t.shape}, {"bytes", t.file_bytes()}});
   return facts;
 }
 
@@ -137,7 +137,7 @@ void show_tensors(const Checkpoint& c, Surroundings& around) {
     name = std::max(name, t.name.size()), shape = std::max(shape, t.shape_text().size());
   for (const StoredTensor& t : c.source().tensors())
     *around.out << fmt::format("{:<{}}  {:<{}}  {:<6} {:>10}\n", t.name, name, t.shape_text(), shape, t.type_name(),
-                               human_bytes(static_cast<double>(t.bytes.size())));
+                               human_bytes(static_cast<double>(t.file_bytes())));
 }
 
 int run(const Arguments& arguments, Surroundings& around) {

@@ -111,12 +111,13 @@ void warm_up(const Source& source, const OnProgress& progress) {
   constexpr int64_t piece = 8 << 20;  // a few milliseconds of disk between two looks at the bar
   unsigned sink = 0;
   for (const StoredTensor& t : source.tensors())
-    for (int64_t at = 0, size = static_cast<int64_t>(t.bytes.size()); at < size; at += piece) {
-      const int64_t end = std::min(size, at + piece);
-      for (int64_t i = at; i < end; i += page) sink += t.bytes[static_cast<size_t>(i)];
-      p.done += end - at;
-      if (!progress(p)) return;
-    }
+    for (const std::span<const uint8_t> bytes : t.spans())
+      for (int64_t at = 0, size = static_cast<int64_t>(bytes.size()); at < size; at += piece) {
+        const int64_t end = std::min(size, at + piece);
+        for (int64_t i = at; i < end; i += page) sink += bytes[static_cast<size_t>(i)];
+        p.done += end - at;
+        if (!progress(p)) return;
+      }
   volatile unsigned kept = sink;  // the reads are the point
   (void)kept;
 }

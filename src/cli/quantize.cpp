@@ -18,7 +18,7 @@ std::vector<std::pair<std::string, const Format*>> overrides_of(const Arguments&
   for (const std::string& text : arguments.texts("--tensor")) {
     const size_t at = text.rfind('=');
     const Format* format = at == text.npos ? nullptr : format_by_name(std::string_view(text).substr(at + 1));
-    if (!format)
+    if (!format || !format->in_files())
       throw Error(Kind::usage, say("{} wants a pattern and a format", "--tensor"))
           .expected("PATTERN=FORMAT")
           .found(text)

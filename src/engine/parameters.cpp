@@ -25,7 +25,7 @@ Parameters count_parameters(const Source& source, const Config& config) {
   double active = 0, read = 0;
   for (const StoredTensor& t : source.tensors()) {
     const int64_t n = t.numel();
-    const auto bytes = static_cast<int64_t>(t.bytes.size());
+    const int64_t bytes = t.file_bytes();
     const bool expert = t.name.find(".experts.") != std::string::npos || t.name.find("_exps.") != std::string::npos;
     const double part = expert ? chosen / experts : 1.0;
     p.total += n, p.bytes += bytes;

@@ -68,6 +68,22 @@ void multiply(Ctx& c, std::span<const Product> products, Tensor x) {
   });
 }
 
+// The columns of x as the weight's stand.
+Tensor in_order(Ctx& c, Tensor x, const ColumnOrder& order) {
+  Tensor y = c.make({x.rows(), x.cols()});
+  const std::vector<int32_t>& from = *order;
+  for (int64_t t = 0; t < x.rows(); ++t)
+    for (size_t i = 0; i < from.size(); ++i) y.row(t)[i] = x.row(t)[from[i]];
+  if (c.tape)
+    c.tape->record([c, x, y, order] {
+      const float* dy = c.tape->grad(y);
+      float* dx = c.tape->grad(x);
+      for (int64_t t = 0; t < x.rows(); ++t, dx += x.cols(), dy += x.cols())
+        for (size_t i = 0; i < order->size(); ++i) dx[(*order)[i]] += dy[i];
+    });
+  return y;
+}
+
 void add_bias(Ctx& c, Tensor y, Tensor bias) {
   for (int64_t t = 0; t < y.rows(); ++t) c.kernels.add(y.row(t), bias.f32(), y.cols(), y.row(t));
 }
@@ -76,8 +92,11 @@ void add_bias(Ctx& c, Tensor y, Tensor bias) {
 
 Tensor embed(Ctx& c, const Weight& table, std::span<const int32_t> ids) {
   Tensor y = c.make({static_cast<int64_t>(ids.size()), table.cols});
-  for (size_t t = 0; t < ids.size(); ++t)
-    table.format->decode(table.row(ids[t]), table.cols, y.row(static_cast<int64_t>(t)));
+  for (size_t t = 0; t < ids.size(); ++t) {
+    float* row = y.row(static_cast<int64_t>(t));
+    table.format->decode(table.row(ids[t]), table.cols, row);
+    if (table.order) put_back(*table.order, row);
+  }
   if (c.tape)
     if (float* dw = c.tape->wanted(table.bytes)) {
       std::vector<int32_t> kept(ids.begin(), ids.end());
@@ -91,11 +110,12 @@ Tensor embed(Ctx& c, const Weight& table, std::span<const int32_t> ids) {
   return y;
 }
 
-void linear(Ctx& c, std::span<Product> products, Tensor x) {
+namespace {
+
+// Products that take the columns of x as they are.
+void together(Ctx& c, std::span<Product> products, Tensor x) {
   const int64_t n = x.rows();
   for (Product& p : products) {
-    assert(x.cols() == p.w.cols);
-    if (c.observer) c.observer(p.w, x);
     p.y = c.make({n, p.w.rows});
   }
   multiply(c, products, x);
@@ -113,6 +133,24 @@ void linear(Ctx& c, std::span<Product> products, Tensor x) {
         if (float* db = bias ? c.tape->wanted(bias.data) : nullptr)
           for (int64_t t = 0; t < n; ++t) c.kernels.add(db, dy + t * w.rows, w.rows, db);
       });
+  }
+}
+
+bool same(const ColumnOrder& a, const ColumnOrder& b) { return a == b || (a && b && *a == *b); }
+
+}  // namespace
+
+void linear(Ctx& c, std::span<Product> products, Tensor x) {
+  for (const Product& p : products) {
+    assert(x.cols() == p.w.cols);
+    if (c.observer) c.observer(p.w, x);
+  }
+  while (!products.empty()) {
+    const ColumnOrder& order = products.front().w.order;
+    size_t n = 1;
+    while (n < products.size() && same(products[n].w.order, order)) ++n;
+    together(c, products.first(n), order ? in_order(c, x, order) : x);
+    products = products.subspan(n);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cctype>
 
 #include "quant/format.h"
+#include "quant/grouped.h"
 #include "quant/k_quants.h"
 #include "quant/lattice.h"
 #include "quant/legacy.h"
@@ -33,6 +34,21 @@ void decode(const uint8_t* p, int64_t n, float* values) {
 template <Codes codes, int block, int bytes, int group, bool has_minimum = false>
 constexpr Format row(std::string_view name, int type) {
   return {name, type, block, bytes, group, has_minimum, codes, decode<codes, block, bytes, group, has_minimum>};
+}
+
+// Formats of memory only (grouped.h), whose exact values have a reader of their own.
+template <auto read>
+void decode_grouped(const uint8_t* p, int64_t n, float* values, int bytes) {
+  for (int64_t at = 0; at < n; at += grouped::block, p += bytes) read(p, values + at);
+}
+
+template <Codes codes, auto read, int bytes, int group = 32, bool has_minimum = false>
+constexpr Format grouped_row(std::string_view name, int id) {
+  return {
+      name,           id,
+      grouped::block, bytes,
+      group,          has_minimum,
+      codes,          [](const uint8_t* p, int64_t n, float* values) { decode_grouped<read>(p, n, values, bytes); }};
 }
 
 template <auto widen>
@@ -72,6 +88,17 @@ constexpr Format table[] = {
     row<small_floats::nvfp4, 64, 36, 16>("NVFP4", 40),
     row<legacy::q1_0, 128, 18, 32>("Q1_0", 41),
     row<legacy::q2_0, 64, 18, 32>("Q2_0", 42),
+    // bytes, weights that share a scale, minimum
+    grouped_row<grouped::int4<true>, grouped::decode_int4<true>, 19, 32, true>("INT4_F16", grouped::int4_f16_id),
+    grouped_row<grouped::int4<false>, grouped::decode_int4<false>, 21, 32, true>("INT4", grouped::int4_id),
+    grouped_row<grouped::int8, grouped::decode_int8, 36>("INT8", grouped::int8_id),
+    grouped_row<grouped::int8_zero, grouped::decode_int8_zero, 38, 32, true>("INT8_ZERO", grouped::int8_zero_id),
+    grouped_row<grouped::level4<grouped::nf4_levels, grouped::nf4_steps>, grouped::decode_level4<grouped::nf4_levels>,
+                20>("NF4", grouped::nf4_id),
+    grouped_row<grouped::level4<grouped::fp4_levels, grouped::fp4_steps>, grouped::decode_level4<grouped::fp4_levels>,
+                20>("FP4", grouped::fp4_id),
+    grouped_row<grouped::fp8, grouped::decode_fp8, 36>("FP8_E4M3", grouped::fp8_id),
+    grouped_row<grouped::fp4_e2m1, grouped::decode_fp4_e2m1, 24, 16>("FP4_E2M1", grouped::fp4_e2m1_id),
 };
 
 bool same_letters(std::string_view a, std::string_view b) {

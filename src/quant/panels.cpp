@@ -9,6 +9,7 @@
 
 #include "base/thread_pool.h"
 #include "quant/bits.h"
+#include "quant/grouped.h"
 #include "quant/k_quants.h"
 #include "quant/weight.h"
 
@@ -102,13 +103,13 @@ void put_byte_scales(const PanelForm& form, const uint8_t* block, int r, uint8_t
   }
 }
 
-void put_scales(const PanelForm& form, const Piece& piece, int64_t n, int r, uint8_t* to) {
+void put_scales(const PanelForm& form, const Piece& piece, int block_bytes, int64_t n, int r, uint8_t* to) {
   if (form.bytes()) {
     if (piece.blocks[r]) put_byte_scales(form, piece.blocks[r], r, to);
     return;
   }
   auto one = [&](float value) {
-    if (form.scale == PanelScale::half)
+    if (form.halves())
       put_half(to, r, value);
     else
       std::memcpy(to + 4 * r, &value, 4);
@@ -116,7 +117,12 @@ void put_scales(const PanelForm& form, const Piece& piece, int64_t n, int r, uin
   };
   for (int64_t g = 0; g < n / form.group; ++g) {
     one(piece.scale[r][g]);
-    if (form.minimum) one(piece.minimum[r][g]);
+    if (form.zeros()) {  // stands after the block's scale
+      to[r] = piece.blocks[r][g * block_bytes + (form.halves() ? 2 : 4)];
+      to += panel_rows;
+    } else if (form.minimum) {
+      one(piece.minimum[r][g]);
+    }
   }
 }
 
@@ -148,7 +154,8 @@ void pack_panel(const Weight& w, int64_t row, int64_t end, const PanelForm& form
     uint8_t* to = codes + at / 32 * form.code_bytes();
     for (int64_t g = 0; g < n / 32; ++g, to += form.code_bytes())
       for (int r = 0; r < panel_rows; ++r) put_codes(form.bits, piece->code[r] + 32 * g, r, to);
-    for (int r = 0; r < held; ++r) put_scales(form, *piece, n, r, scales + at / form.block() * form.scale_bytes());
+    for (int r = 0; r < held; ++r)
+      put_scales(form, *piece, f.bytes, n, r, scales + at / form.block() * form.scale_bytes());
   }
 }
 
@@ -178,6 +185,19 @@ int panel_form(const Format& format) {
       return 9;
     case 23:
       return 10;
+    case grouped::int4_f16_id:
+      return 11;
+    case grouped::int4_id:
+      return 12;
+    case grouped::int8_id:
+    case grouped::nf4_id:
+    case grouped::fp4_id:
+    case grouped::fp8_id:
+      return first_loose;
+    case grouped::int8_zero_id:
+      return first_loose + 1;
+    case grouped::fp4_e2m1_id:
+      return first_loose + 2;
     default:
       return -1;
   }
@@ -244,7 +264,12 @@ float scale_at(const Panels& p, int64_t row, int64_t group, int which) {
   const uint8_t* block = p.scales(row / panel_rows) + group / per_block * f.scale_bytes();
   const int parts = f.minimum ? 2 : 1;
   const uint8_t* at = block + (group % per_block * parts + which) * f.rows_bytes();
-  if (f.scale == PanelScale::half) return half_field(at + 2 * r);
+  if (f.zeros()) {
+    at = block + group % per_block * (f.rows_bytes() + panel_rows);
+    const float scale = f.halves() ? half_field(at + 2 * r) : grouped::float_field(at + 4 * r);
+    return which == 0 ? scale : scale * static_cast<float>(at[f.rows_bytes() + r]);
+  }
+  if (f.halves()) return half_field(at + 2 * r);
   if (!f.bytes()) return std::bit_cast<float>(field32(at + 4 * r));
   const float d = half_field(block + 2 * panel_rows * which + 2 * r);
   const uint8_t byte = at[2 * panel_rows * parts + r];

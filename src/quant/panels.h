@@ -15,10 +15,11 @@
 // The codes of a panel's groups lie one after the other; then, in the same way, its scales, a block at a time:
 //
 //   scale of 16 rows, minimum of 16 rows (if any)        half: float16; single: float32
+//   scale of 16 rows, 16 bytes: minimum = scale * byte   half_zero, single_zero
 //   d of 16 rows, dmin of 16 rows (float16), then for each group the bytes of 16 rows, minimums after scales
 //                                                        byte, signed_byte: scale = d * byte, minimum = dmin * byte
 //
-// A panel takes at most three percent more than the file's own blocks. Rows past the last are zero.
+// A panel takes at most three percent more than the blocks of the formats named below. Rows past the last are zero.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -41,7 +42,7 @@ inline constexpr int panel_rows = 16;
 enum class PanelLevels : uint8_t { none, iq4 };
 
 /// How scales are kept.
-enum class PanelScale : uint8_t { half, byte, signed_byte, single };
+enum class PanelScale : uint8_t { half, byte, signed_byte, single, half_zero, single_zero };
 
 struct PanelForm {
   int bits, group, offset;
@@ -53,14 +54,18 @@ struct PanelForm {
   constexpr bool bytes() const { return scale == PanelScale::byte || scale == PanelScale::signed_byte; }
   constexpr int64_t code_bytes() const { return panel_rows * 32 / 8 * bits; }  ///< of a group of 32
   constexpr int64_t block() const { return bytes() ? 256 : 32; }               ///< weights whose scales lie together
-  constexpr int64_t rows_bytes() const { return panel_rows * (scale == PanelScale::single ? 4 : bytes() ? 1 : 2); }
+  constexpr bool halves() const { return scale == PanelScale::half || scale == PanelScale::half_zero; }
+  constexpr bool zeros() const { return scale == PanelScale::half_zero || scale == PanelScale::single_zero; }
+  constexpr int64_t rows_bytes() const { return panel_rows * (halves() ? 2 : bytes() ? 1 : 4); }
   constexpr int64_t scale_bytes() const {  ///< of a block
+    if (zeros()) return block() / group * (rows_bytes() + panel_rows);
     return ((bytes() ? 2 * panel_rows : 0) + block() / group * rows_bytes()) * (minimum ? 2 : 1);
   }
   constexpr bool operator==(const PanelForm&) const = default;
 };
 
-/// All forms. The last four hold whatever has codes, for a moment and not to be kept: they are wide.
+/// All forms. The last four hold whatever has codes: kept for formats that have no narrower one, else made for a
+/// moment.
 inline constexpr PanelForm panel_forms[] = {
     {4, 32, 8, PanelScale::half, false},                             // Q4_0
     {4, 32, 0, PanelScale::half, true},                              // Q4_1
@@ -73,6 +78,8 @@ inline constexpr PanelForm panel_forms[] = {
     {3, 16, 4, PanelScale::signed_byte, false},                      // Q3_K
     {4, 32, 128, PanelScale::half, false, PanelLevels::iq4},         // IQ4_NL
     {4, 32, 128, PanelScale::signed_byte, false, PanelLevels::iq4},  // IQ4_XS
+    {4, 32, 0, PanelScale::half_zero, true},                         // INT4_F16
+    {4, 32, 0, PanelScale::single_zero, true},                       // INT4
     {8, 32, 128, PanelScale::single, false},
     {8, 32, 128, PanelScale::single, true},
     {8, 16, 128, PanelScale::single, false},

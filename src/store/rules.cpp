@@ -99,7 +99,8 @@ StoredTensor turned(const StoredTensor& from) {
     const auto n = static_cast<size_t>(t.numel());
     plain.format = t.format = &f32_format, plain.dtype = t.dtype = DType::f32;
     auto* values = reinterpret_cast<float*>(allocate(plain, n * sizeof(float)));
-    from.format->decode(from.bytes.data(), static_cast<int64_t>(n), values);
+    from.decode(values);
+    t.order = nullptr;
   }
   const auto rows = static_cast<size_t>(t.shape[0]), cols = static_cast<size_t>(t.shape[1]);
   const auto size = static_cast<size_t>(t.format->bytes);
@@ -163,7 +164,8 @@ StoredTensor join(const Making& m) {
   size_t size = 0;
   int64_t rows = 0;
   for (const StoredTensor* part : m.parts) {
-    if (part->shape.empty() || part->format != t.format || part->dtype != t.dtype ||
+    const bool same_order = part->order == t.order || (part->order && t.order && *part->order == *t.order);
+    if (part->shape.empty() || part->format != t.format || part->dtype != t.dtype || !same_order ||
         !std::equal(part->shape.begin() + 1, part->shape.end(), t.shape.begin() + 1, t.shape.end()))
       unfit(*part, say("tensor {} does not join with {}", shown(part->name), shown(t.name)),
             fmt::format("{} {}", t.type_name(), t.shape_text()));

@@ -9,6 +9,7 @@
 #include "store/bounds.h"
 #include "store/config.h"
 #include "store/sax.h"
+#include "store/scheme.h"
 
 namespace madang {
 
@@ -210,6 +211,9 @@ class Safetensors : public Source {
     add_file(std::move(file));
   }
 
+  /// Matrices that a scheme keeps in several tensors become one each.
+  void rearrange() { replace(by_scheme(folder(), take())); }
+
   void read_index(const std::string& path) {
     auto file = MappedFile::open(path);
     IndexReader index;
@@ -237,12 +241,10 @@ class Safetensors : public Source {
 std::shared_ptr<const Source> open_safetensors(const std::string& path) {
   auto source = std::make_shared<Safetensors>(path);
   std::error_code ignored;
+  const fs::path folder(path);
   if (!fs::is_directory(path, ignored)) {
     path.ends_with(".json") ? source->read_index(path) : source->read_file(path);
-    return source;
-  }
-  const fs::path folder(path);
-  if (fs::exists(folder / "model.safetensors.index.json", ignored)) {
+  } else if (fs::exists(folder / "model.safetensors.index.json", ignored)) {
     source->read_index((folder / "model.safetensors.index.json").string());
   } else if (fs::exists(folder / "model.safetensors", ignored)) {
     source->read_file((folder / "model.safetensors").string());
@@ -256,6 +258,7 @@ std::shared_ptr<const Source> open_safetensors(const std::string& path) {
           .found(fmt::format("{} *.safetensors", files.size()));
     source->read_file(files[0]);
   }
+  source->rearrange();
   return source;
 }
 

@@ -20,6 +20,7 @@ struct Scope::State {
   Hold hold = Hold::mapped;
   std::vector<Parameter> parameters;  // if widened
   std::vector<Weight> packable;       // mapped matrices that kernels take in another order
+  std::vector<StoredTensor> made;     // by recipes, for the last request: the next often wants another part of it
 
   /// The tensor decoded; if widened, one and the same however often it is asked for.
   Buffer decoded(const std::string& name, Shape shape) {
@@ -27,7 +28,7 @@ struct Scope::State {
     if (known != parameters.end() && known->value.view().shape == shape) return known->value;
     const StoredTensor t = get(name, std::span(shape.dim).first(static_cast<size_t>(shape.rank)));
     Buffer buffer(DType::f32, shape);
-    t.format->decode(t.bytes.data(), t.numel(), buffer.f32());
+    t.decode(buffer.f32());
     if (hold == Hold::widened) parameters.push_back({name, buffer});
     return buffer;
   }
@@ -74,6 +75,23 @@ struct Scope::State {
     return true;
   }
 
+  /// The parts with their bytes, as long as the next request.
+  std::vector<const StoredTensor*> with_bytes(const std::vector<const StoredTensor*>& parts) {
+    std::vector<StoredTensor> now;
+    now.reserve(parts.size());
+    std::vector<const StoredTensor*> all;
+    for (const StoredTensor* part : parts)
+      if (part->recipe) {
+        const auto known = std::ranges::find(made, part->name, &StoredTensor::name);
+        now.push_back(known != made.end() ? *known : part->made());
+        all.push_back(&now.back());
+      } else {
+        all.push_back(part);
+      }
+    made = std::move(now);
+    return all;
+  }
+
   /// The tensor as the layer knows it, `shape` checked; `stored`: the (first) tensor it was made of.
   StoredTensor get(const std::string& name, std::span<const int64_t> shape, const StoredTensor** stored = nullptr) {
     const Found found = find(name);
@@ -83,8 +101,9 @@ struct Scope::State {
           .expected(fmt::format("{} {}", found.tried.empty() ? name : found.tried, shape_text(shape)));
     for (const StoredTensor* part : found.parts) used.insert(part->name);
     if (stored) *stored = found.parts[0];
-    StoredTensor t = found.rule && found.rule->make ? found.rule->make({found.parts, *found.rule, config, found.pieces})
-                                                    : *found.parts[0];
+    const auto parts = with_bytes(found.parts);
+    StoredTensor t =
+        found.rule && found.rule->make ? found.rule->make({parts, *found.rule, config, found.pieces}) : *parts[0];
     auto significant = [](std::span<const int64_t> axes) {
       std::vector<int64_t> kept;
       std::copy_if(axes.begin(), axes.end(), std::back_inserter(kept), [](int64_t n) { return n != 1; });
@@ -136,6 +155,7 @@ Weight Scope::weight(std::string_view name, int64_t rows, int64_t cols) const {
     w.bytes = reinterpret_cast<const uint8_t*>(copy.get()), w.owner = std::move(copy);
   }
   w.stored = stored->name;
+  w.order = t.order;
   // Experts side by side: the offset tells which one.
   const std::less_equal<const uint8_t*> before;
   if (stored->shape.size() == 3 && t.shape.size() == 2 && before(stored->bytes.data(), t.bytes.data()) &&
@@ -171,6 +191,7 @@ void WeightStore::pack(ThreadPool& pool) const {
 const std::vector<Parameter>& WeightStore::parameters() const { return state_->parameters; }
 
 void WeightStore::finish() const {
+  state_->made.clear();
   std::vector<const StoredTensor*> left;
   std::vector<std::string> pieces;
   for (const StoredTensor& t : state_->source->tensors()) {

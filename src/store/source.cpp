@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "base/error.h"
 #include "store/bounds.h"
@@ -10,6 +11,7 @@
 #include "store/llama2c.h"
 #include "store/rwkv_cpp.h"
 #include "store/safetensors.h"
+#include "store/scheme.h"
 
 namespace madang {
 namespace fs = std::filesystem;
@@ -20,9 +22,39 @@ int64_t StoredTensor::numel() const {
   return n;
 }
 
-std::string_view StoredTensor::type_name() const { return format ? format->name : std::string_view(name_of(dtype)); }
+std::string_view StoredTensor::type_name() const {
+  return recipe ? std::string_view(recipe->label) : format ? format->name : std::string_view(name_of(dtype));
+}
 
 std::string StoredTensor::shape_text() const { return madang::shape_text(shape); }
+
+std::vector<std::span<const uint8_t>> StoredTensor::spans() const {
+  if (!recipe) return {bytes};
+  std::vector<std::span<const uint8_t>> all;
+  for (const StoredTensor& part : recipe->parts) all.push_back(part.bytes);
+  return all;
+}
+
+int64_t StoredTensor::file_bytes() const {
+  int64_t sum = 0;
+  for (auto span : spans()) sum += static_cast<int64_t>(span.size());
+  return sum;
+}
+
+StoredTensor StoredTensor::made() const {
+  if (!recipe) return *this;
+  StoredTensor t = recipe->make();
+  t.name = name;
+  for (const StoredTensor& part : recipe->parts)
+    if (part.file) part.file->release(part.bytes);
+  return t;
+}
+
+void StoredTensor::decode(float* values) const {
+  format->decode(bytes.data(), numel(), values);
+  if (!order) return;
+  for (float* end = values + numel(); values != end; values += order->size()) put_back(*order, values);
+}
 
 Source::Source(std::string path) : path_(std::move(path)) {
   std::error_code ignored;
@@ -34,6 +66,15 @@ void Source::add(StoredTensor tensor) {
   if (!index_.emplace(tensor.name, tensors_.size()).second)
     throw Error(Kind::format, say("tensor {} comes twice", shown(tensor.name))).at(path_);
   tensors_.push_back(std::move(tensor));
+}
+
+std::vector<StoredTensor> Source::take() {
+  index_.clear();
+  return std::exchange(tensors_, {});
+}
+
+void Source::replace(std::vector<StoredTensor> tensors) {
+  for (StoredTensor& t : tensors) add(std::move(t));
 }
 
 const StoredTensor* Source::find(std::string_view name) const {

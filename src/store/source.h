@@ -3,6 +3,7 @@
 // Refused: whatever lies outside its file, overlaps a neighbour, comes twice, or cannot be counted in 63 bits.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -11,13 +12,14 @@
 #include <vector>
 
 #include "base/mapped_file.h"
-#include "quant/format.h"
+#include "quant/weight.h"
 #include "tensor/tensor.h"
 
 namespace madang {
 
 class Config;
 class Gguf;
+struct Recipe;
 
 /// How the file lays a model out: which names its tensors have and what was done to them.
 enum class Layout { hugging_face, gguf, llama2c, rwkv_cpp };
@@ -30,10 +32,21 @@ struct StoredTensor {
   std::span<const uint8_t> bytes;
   std::shared_ptr<const MappedFile> file;  ///< null once it was made and not mapped
   std::shared_ptr<const void> owner;       ///< what keeps `bytes` alive
+  ColumnOrder order;                       ///< of the columns in `bytes`
+  /// How it is made of several that the file holds (store/scheme.h); then it has neither format nor bytes until
+  /// made() is asked. Null for all others.
+  std::shared_ptr<const Recipe> recipe;
 
   int64_t numel() const;               ///< never wraps: readers checked it
-  std::string_view type_name() const;  ///< "Q4_K", "F32", "I64"
+  std::string_view type_name() const;  ///< "Q4_K", "F32", "I64", "GPTQ-4"
   std::string shape_text() const;      ///< "[64, 256]"
+  /// What it takes in the file, bytes by bytes; of a recipe all its parts.
+  std::vector<std::span<const uint8_t>> spans() const;
+  int64_t file_bytes() const;
+  /// The tensor with its bytes: itself, or newly made. Throws what the recipe finds wrong.
+  StoredTensor made() const;
+  /// All values as float32, columns in the order of the input. Only with a format and bytes.
+  void decode(float* values) const;
 };
 
 class Source {
@@ -61,6 +74,9 @@ class Source {
   explicit Source(std::string path);
   /// Throws Kind::format on a name that is there already.
   void add(StoredTensor tensor);
+  /// All tensors, to be given back by replace().
+  std::vector<StoredTensor> take();
+  void replace(std::vector<StoredTensor> tensors);
   void add_file(std::shared_ptr<const MappedFile> file) { files_.push_back(std::move(file)); }
 
  private:

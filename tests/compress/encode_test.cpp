@@ -16,7 +16,7 @@ namespace {
 std::vector<const Format*> block_formats() {
   std::vector<const Format*> out;
   for (const Format& f : formats())
-    if (f.group != 0) out.push_back(&f);
+    if (f.group != 0 && f.in_files()) out.push_back(&f);
   return out;
 }
 

@@ -18,6 +18,20 @@ inline std::vector<float> normals(Random& random, int64_t n, float size = 1) {
   return out;
 }
 
+// Sane float32 scales, zero points and e4m3 numbers in a block of a format of memory only (quant/grouped.h).
+inline void moderate(Random& random, const Format& f, uint8_t* block) {
+  const int code_bytes = f.bytes >= 32 ? 32 : 16, scales = f.group == 16 ? 2 : 1;
+  if (f.name != "INT4_F16")
+    for (int i = 0; i < scales; ++i) {
+      const float scale = 0.01f * static_cast<float>(random.normal());
+      std::memcpy(block + 4 * i, &scale, 4);
+    }
+  if (f.name == "INT4_F16" || f.name == "INT4") block[f.bytes - code_bytes - 1] %= 17;
+  if (f.name == "INT8_ZERO") block[5] = 0;
+  for (int i = 0; f.name == "FP8_E4M3" && i < 32; ++i)
+    if ((block[4 + i] & 0x7F) == 0x7F) block[4 + i] ^= 1;  // not a number
+}
+
 // Random blocks whose half-float fields are finite and of moderate size.
 inline std::vector<uint8_t> random_blocks(Random& random, const Format& f, int64_t rows, int64_t cols) {
   std::vector<uint8_t> bytes(static_cast<size_t>(rows * f.row_bytes(cols)));
@@ -28,6 +42,7 @@ inline std::vector<uint8_t> random_blocks(Random& random, const Format& f, int64
     if (f.name == "MXFP4") b[0] = static_cast<uint8_t>(110 + b[0] % 20);  // its scale is a whole byte of exponent
     for (int i = 0; i + 2 <= f.bytes; i += 2)
       if (b[i + 1] >= 0x40) b[i + 1] = static_cast<uint8_t>((b[i + 1] & 0x80) | 0x2C);
+    if (!f.in_files()) moderate(random, f, b);
   }
   if (!f.group)
     for (size_t i = 0; i < bytes.size() / static_cast<size_t>(f.bytes); ++i) {

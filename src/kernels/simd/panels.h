@@ -54,9 +54,9 @@ struct PanelScales {
   }
   F next(int first_row, F factor) {
     F value;
-    if constexpr (form.scale == PanelScale::half)
+    if constexpr (form.halves())
       value = P::load_half(at + 2 * first_row);
-    else if constexpr (form.scale == PanelScale::single)
+    else if constexpr (form.scale == PanelScale::single || form.scale == PanelScale::single_zero)
       value = P::load(reinterpret_cast<const float*>(at) + first_row);
     else if constexpr (form.scale == PanelScale::byte)
       value = P::mul(factor, P::load_u8(at + first_row));
@@ -64,6 +64,13 @@ struct PanelScales {
       value = P::mul(factor, P::load_i8(at + first_row));
     at += form.rows_bytes();
     return value;
+  }
+  /// The minimum that follows `scale`.
+  F next_minimum(int first_row, F scale) {
+    if constexpr (!form.zeros()) return next(first_row, dmin);
+    const F zero = P::load_u8(at + first_row);
+    at += panel_rows;
+    return P::mul(scale, zero);
   }
 };
 
@@ -113,7 +120,7 @@ template <class P, PanelForm form, int T>
         each_of<T>(
             [&](auto t) { acc[t] = P::fma(P::to_float(sum[t]), P::mul(scale, P::set(x.scale[slot + t])), acc[t]); });
         if constexpr (form.minimum) {
-          const auto minimum = scales.next(first_row, scales.dmin);
+          const auto minimum = scales.next_minimum(first_row, scale);
           each_of<T>([&](auto t) {
             const auto low = halves == 1
                                  ? P::set(x.low[slot + t])
