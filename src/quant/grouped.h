@@ -38,8 +38,12 @@ inline constexpr int block = 32;
 
 inline float float_field(const uint8_t* p) { return std::bit_cast<float>(field32(p)); }
 
-/// Element i of a block's nibbles.
-inline int nibble(const uint8_t* p, int i) { return p[i % 16] >> (i < 16 ? 0 : 4) & 15; }
+/// put(i, code) for each element of a block's nibbles.
+template <class Put>
+void nibbles(const uint8_t* p, Put&& put) {
+  for (int i = 0; i < 16; ++i) put(i, p[i] & 15);
+  for (int i = 0; i < 16; ++i) put(i + 16, p[i] >> 4);
+}
 
 // ---- integers with a zero point; `half`: the scale is float16
 template <bool half>
@@ -47,14 +51,15 @@ void int4(const uint8_t* b, int8_t* code, float* scale, float* minimum) {
   constexpr int at = half ? 2 : 4;
   *scale = half ? half_field(b) : float_field(b);
   *minimum = *scale * static_cast<float>(b[at]);
-  for (int i = 0; i < block; ++i) code[i] = static_cast<int8_t>(nibble(b + at + 1, i));
+  nibbles(b + at + 1, [=](int i, int q) { code[i] = static_cast<int8_t>(q); });
 }
 
 template <bool half>
 void decode_int4(const uint8_t* b, float* values) {
   constexpr int at = half ? 2 : 4;
   const float scale = half ? half_field(b) : float_field(b);
-  for (int i = 0; i < block; ++i) values[i] = scale * static_cast<float>(nibble(b + at + 1, i) - b[at]);
+  const int zero = b[at];
+  nibbles(b + at + 1, [=](int i, int q) { values[i] = scale * static_cast<float>(q - zero); });
 }
 
 inline void int8(const uint8_t* b, int8_t* code, float* scale, float*) {
@@ -77,7 +82,8 @@ inline void int8_zero(const uint8_t* b, int8_t* code, float* scale, float* minim
 
 inline void decode_int8_zero(const uint8_t* b, float* values) {
   const float scale = float_field(b);
-  for (int i = 0; i < block; ++i) values[i] = scale * static_cast<float>(b[6 + i] - zero_of_int8(b));
+  const int zero = zero_of_int8(b);
+  for (int i = 0; i < block; ++i) values[i] = scale * static_cast<float>(b[6 + i] - zero);
 }
 
 // ---- sixteen levels (bitsandbytes, csrc/cpu_ops.cpp; functional.py, get_4bit_type)
@@ -127,19 +133,25 @@ void level4(const uint8_t* b, int8_t* code, float* scale, float*) {
     return codes;
   }();
   *scale = float_field(b) / steps;
-  for (int i = 0; i < block; ++i) code[i] = nearest[static_cast<size_t>(nibble(b + 4, i))];
+  nibbles(b + 4, [=](int i, int q) { code[i] = nearest[static_cast<size_t>(q)]; });
 }
 
 template <const float (&levels)[16]>
 void decode_level4(const uint8_t* b, float* values) {
   const float scale = float_field(b);
-  for (int i = 0; i < block; ++i) values[i] = levels[nibble(b + 4, i)] * scale;
+  nibbles(b + 4, [=](int i, int q) { values[i] = levels[q] * scale; });
 }
 
 // ---- floating point of eight and four bits
+inline const std::array<float, 256> e4m3_values = [] {
+  std::array<float, 256> values{};
+  for (size_t i = 0; i < values.size(); ++i) values[i] = float_of_e4m3(static_cast<uint8_t>(i));
+  return values;
+}();
+
 inline void decode_fp8(const uint8_t* b, float* values) {
   const float scale = float_field(b);
-  for (int i = 0; i < block; ++i) values[i] = float_of_e4m3(b[4 + i]) * scale;
+  for (int i = 0; i < block; ++i) values[i] = e4m3_values[b[4 + i]] * scale;
 }
 
 /// A group's largest becomes 127. Not a number stays none, in the scale.
@@ -147,7 +159,7 @@ inline void fp8(const uint8_t* b, int8_t* code, float* scale, float*) {
   float values[block], largest = 0;
   bool numbers = true;
   for (int i = 0; i < block; ++i) {
-    values[i] = float_of_e4m3(b[4 + i]);
+    values[i] = e4m3_values[b[4 + i]];
     numbers &= values[i] == values[i];
     largest = std::max(largest, std::fabs(values[i]));
   }
@@ -158,12 +170,13 @@ inline void fp8(const uint8_t* b, int8_t* code, float* scale, float*) {
 
 inline void fp4_e2m1(const uint8_t* b, int8_t* code, float* scale, float*) {
   for (int g = 0; g < 2; ++g) scale[g] = float_field(b + 4 * g) / 2;
-  for (int i = 0; i < block; ++i) code[i] = small_floats::e2m1_doubled[nibble(b + 8, i)];
+  nibbles(b + 8, [=](int i, int q) { code[i] = small_floats::e2m1_doubled[q]; });
 }
 
 inline void decode_fp4_e2m1(const uint8_t* b, float* values) {
-  for (int i = 0; i < block; ++i)
-    values[i] = static_cast<float>(small_floats::e2m1_doubled[nibble(b + 8, i)]) / 2 * float_field(b + 4 * (i / 16));
+  const float scale[] = {float_field(b), float_field(b + 4)};
+  nibbles(b + 8,
+          [&](int i, int q) { values[i] = static_cast<float>(small_floats::e2m1_doubled[q]) / 2 * scale[i / 16]; });
 }
 
 }  // namespace madang::grouped

@@ -168,7 +168,8 @@ Recipe packed_integers(const Parts& parts, const std::string& stem, const Scheme
   m.rows = shape[0], m.cols = shape[1];
   m.bits = 0;
   for (int bits : schemes.bits)
-    if (bits <= 8 && m.cols > 0 && ceiling(m.cols, 32 / bits) == m.codes.shape[1]) m.bits = bits;
+    if (bits <= 8 && m.cols > 0 && m.cols <= m.codes.shape[1] * 32 && ceiling(m.cols, 32 / bits) == m.codes.shape[1])
+      m.bits = bits;
   if (m.bits == 0 || m.codes.shape[0] != m.rows) {
     std::string known;
     for (int bits : schemes.bits) known += (known.empty() ? "" : " / ") + std::to_string(bits);

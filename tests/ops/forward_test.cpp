@@ -37,6 +37,32 @@ TEST(Forward, LinearIsTheProduct) {
   }
 }
 
+// Columns put in another order, and some of several products only: the same product.
+TEST(Forward, LinearFollowsTheColumnsOfItsWeight) {
+  Random random(test::seed());
+  Bench bench(2);
+  const int64_t in = random.between(2, 100), out = 9;
+  Buffer x = random_buffer(random, {3, in}), w = random_buffer(random, {out, in}), moved(DType::f32, {out, in});
+  const auto order = std::make_shared<const std::vector<int32_t>>(test::random_order(random, in));
+  for (int64_t r = 0; r < out; ++r)
+    for (int64_t i = 0; i < in; ++i) moved.f32()[r * in + i] = w.f32()[r * in + (*order)[static_cast<size_t>(i)]];
+  Weight ordered = as_weight(moved);
+  ordered.order = order;
+  const Weight straight = as_weight(w), some = ordered.slice(2, 5);
+  Product products[] = {{ordered, {}, {}}, {straight, {}, {}}, {ordered, {}, {}}, {some, {}, {}}};
+  linear(bench.c, products, x);
+  const Tensor plain = products[1].y;
+  for (int64_t t = 0; t < 3; ++t)
+    for (int64_t r = 0; r < out; ++r) {
+      EXPECT_NEAR(products[0].y.row(t)[r], plain.row(t)[r], 1e-4);
+      EXPECT_EQ(products[2].y.row(t)[r], products[0].y.row(t)[r]);
+      if (r >= 2 && r < 7) EXPECT_EQ(products[3].y.row(t)[r - 2], products[0].y.row(t)[r]);
+    }
+  const int32_t ids[] = {4, 0};
+  const Tensor rows = embed(bench.c, ordered, ids);
+  EXPECT_EQ(std::memcmp(rows.row(0), w.f32() + 4 * in, static_cast<size_t>(in) * 4), 0);
+}
+
 // Plain attention in double, a query at a time.
 void naive(const float* q, const Buffer& k, const Buffer& v, const AttentionShape& s, int64_t position, int head,
            std::vector<double>& out) {

@@ -25,6 +25,13 @@ TEST_P(Gradient, Linear) {
   check_gradients([&](Ctx& c) { return linear(c, as_weight(w), {}, x); }, {x}, {w}, random);
 }
 
+TEST_P(Gradient, LinearInAnOrderOfItsOwn) {
+  Buffer x = random_buffer(random, {T, D}), w = random_buffer(random, {7, D});
+  Weight ordered = as_weight(w);
+  ordered.order = std::make_shared<const std::vector<int32_t>>(test::random_order(random, D));
+  check_gradients([&](Ctx& c) { return linear(c, ordered, {}, x); }, {x}, {w}, random);
+}
+
 TEST_P(Gradient, LinearUsedTwice) {  // a tied matrix sums both uses
   Buffer x = random_buffer(random, {T, D}), w = random_buffer(random, {D, D});
   check_gradients([&](Ctx& c) { return linear(c, as_weight(w), {}, linear(c, as_weight(w), {}, x)); }, {x}, {w},

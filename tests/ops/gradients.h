@@ -90,6 +90,14 @@ inline void check_gradients(const Graph& graph, const std::vector<Buffer>& input
   }
 }
 
+inline std::vector<int32_t> random_order(Random& random, int64_t n) {
+  std::vector<int32_t> order(static_cast<size_t>(n));
+  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int32_t>(i);
+  for (size_t i = order.size(); i-- > 1;)
+    std::swap(order[i], order[static_cast<size_t>(random.between(0, static_cast<int64_t>(i)))]);
+  return order;
+}
+
 inline Weight as_weight(const Buffer& b) {
   return {&f32_format, static_cast<const uint8_t*>(b.view().data), b.view().shape[0], b.view().shape[1], nullptr};
 }

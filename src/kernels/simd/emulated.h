@@ -115,6 +115,12 @@ struct Emulated {
   static B look_up(const int8_t* table, B x) {
     return each_byte([&](int i) { return table[x.v[i]]; });
   }
+  static F look_up_floats(const float* table, const int8_t* codes) {
+    return each([&](int i) { return table[codes[i]]; });
+  }
+  static F load_e4m3(const uint8_t* p) {
+    return each([&](int i) { return float_of_e4m3(p[i]); });
+  }
   static B low_nibbles(B x) {
     return each_byte([&](int i) { return x.v[i] & 15; });
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/table.h"
+#include "quant/grouped.h"
 #include "quant/k_quants.h"
 #include "quant/lattice.h"
 #include "quant/small_floats.h"
@@ -111,6 +112,45 @@ struct Blocks {
   }
 };
 
+/// Formats of memory only (quant/grouped.h): their exact values have another form than their codes.
+template <class V>
+struct Grouped {
+  // Codes less the zero point, one scale.
+  static void int4_f16(const uint8_t* b, int8_t* code, float* scale, float*) {
+    scale[0] = V::half(field16(b));
+    V::store_bytes(code, V::minus(V::nibbles(b + 3), static_cast<int8_t>(b[2])));
+  }
+  static void int4(const uint8_t* b, int8_t* code, float* scale, float*) {
+    scale[0] = grouped::float_field(b);
+    V::store_bytes(code, V::minus(V::nibbles(b + 5), static_cast<int8_t>(b[4])));
+  }
+  static void int8(const uint8_t* b, int8_t* code, float* scale, float*) {
+    scale[0] = grouped::float_field(b);
+    V::store_bytes(code, V::load_bytes(b + 4));
+  }
+
+  // Thirty-two values of a block, before the scale, eight at a time: value(codes, i).
+  template <int bytes, class Value>
+  static void rows(const Weight& w, int64_t row, float* out, Value value) {
+    const uint8_t* p = w.row(row);
+    for (int64_t at = 0; at < w.cols; at += 32, p += bytes) {
+      const auto scale = V::set(grouped::float_field(p));
+      for (int i = 0; i < 32; i += 8) V::store(out + at + i, V::mul(value(p, i), scale));
+    }
+  }
+  template <const float (&levels)[16]>
+  static void level4(const Weight& w, int64_t row, float* out) {
+    int8_t code[32];
+    rows<20>(w, row, out, [&](const uint8_t* p, int i) {
+      if (i == 0) V::store_bytes(code, V::nibbles(p + 4));
+      return V::look_up_floats(levels, code + i);
+    });
+  }
+  static void fp8(const Weight& w, int64_t row, float* out) {
+    rows<36>(w, row, out, [](const uint8_t* p, int i) { return V::load_e4m3(p + 4 + i); });
+  }
+};
+
 using RowReader = void (*)(const Weight& w, int64_t row, UnpackedRow out);
 
 /// A row by the format's own reader.
@@ -167,6 +207,18 @@ RowForms row_forms(const Format& format) {
     return RowForms{read_row_of<read, block, bytes, group>, decode_row_of<V, read, block, bytes, group, minimums>};
   };
   switch (format.gguf_type) {  // ids and sizes of quant/formats.cpp
+    case grouped::int4_f16_id:
+      return of.template operator()<Grouped<V>::int4_f16, 32, 19, 32>();
+    case grouped::int4_id:
+      return of.template operator()<Grouped<V>::int4, 32, 21, 32>();
+    case grouped::int8_id:
+      return of.template operator()<Grouped<V>::int8, 32, 36, 32>();
+    case grouped::nf4_id:
+      return {read_row, Grouped<V>::template level4<grouped::nf4_levels>};
+    case grouped::fp4_id:
+      return {read_row, Grouped<V>::template level4<grouped::fp4_levels>};
+    case grouped::fp8_id:
+      return {read_row, Grouped<V>::fp8};
     case 1:
       return {read_row, widen_row<V, V::load_half>};
     case 2:

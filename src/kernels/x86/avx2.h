@@ -82,6 +82,19 @@ struct Avx2 {
     return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))),
                                x);
   }
+  static F look_up_floats(const float* table, const int8_t* codes) {  // eight codes below 16
+    const B at = _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes)));
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(load(table), at), _mm256_permutevar8x32_ps(load(table + 8), at),
+                            _mm256_castsi256_ps(_mm256_slli_epi32(at, 28)));  // by bit 3
+  }
+  static F load_e4m3(const uint8_t* p) {
+    // Sign, exponent and fraction moved to where float32 has them: 2^120 times too small, subnormals too.
+    const B x = _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+    const B moved = _mm256_and_si256(_mm256_slli_epi32(x, 20), _mm256_set1_epi32(static_cast<int>(0x87F00000u)));
+    const B all = _mm256_set1_epi32(0x7F), none = _mm256_cmpeq_epi32(_mm256_and_si256(x, all), all);  // not a number
+    return _mm256_or_ps(_mm256_mul_ps(_mm256_castsi256_ps(moved), set(0x1p120f)),
+                        _mm256_castsi256_ps(_mm256_and_si256(none, _mm256_set1_epi32(0x7FC00000))));
+  }
   static B low_nibbles(B x) { return _mm256_and_si256(x, _mm256_set1_epi8(15)); }
   static B high_nibbles(B x) { return _mm256_and_si256(_mm256_srli_epi16(x, 4), _mm256_set1_epi8(15)); }
   static B move_bits(B x, int at, int to, int bits) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernels/table.h"
+#include "quant/grouped.h"
 #include "quant/k_quants.h"
 #include "quant/lattice.h"
 #include "quant/small_floats.h"
