@@ -7,7 +7,14 @@ namespace {
 
 bool is_embedding(std::string_view name) {
   return name == "token_embd.weight" || name.ends_with("embed_tokens.weight") || name.ends_with("wte.weight") ||
-         name.ends_with("word_embeddings.weight") || name.ends_with("embed_in.weight");
+         name.ends_with("embeddings.weight") || name.ends_with("embed_in.weight");
+}
+
+bool is_expert(std::string_view name) {
+  for (std::string_view piece :
+       {".experts.", "_exps.", "block_sparse_moe.input_linear", "block_sparse_moe.output_linear"})
+    if (name.find(piece) != name.npos) return true;
+  return false;
 }
 
 bool is_head(std::string_view name) {
@@ -26,8 +33,7 @@ Parameters count_parameters(const Source& source, const Config& config) {
   for (const StoredTensor& t : source.tensors()) {
     const int64_t n = t.numel();
     const int64_t bytes = t.file_bytes();
-    const bool expert = t.name.find(".experts.") != std::string::npos || t.name.find("_exps.") != std::string::npos;
-    const double part = expert ? chosen / experts : 1.0;
+    const double part = is_expert(t.name) ? chosen / experts : 1.0;
     p.total += n, p.bytes += bytes;
     active += part * static_cast<double>(n);
     if (!(own_head && is_embedding(t.name))) read += part * static_cast<double>(bytes);

@@ -127,6 +127,21 @@ struct MemoryTask {
   float* history = nullptr;  // [n + 1, heads, values, keys] or null: S before and after each step
 };
 
+/// Mamba-2's scan (Dao and Gu 2024, section 3.2: A is a number for each head) over one sequence, for heads [begin,
+/// end). The channels of a head share its decay and its step, the heads of a group their B and C:
+///   h = exp(delta A) h + delta x B;  y = C h + D x
+struct SsdTask {
+  int64_t n = 0, heads = 0, head_dim = 0, groups = 0, states = 0, begin = 0, end = 0;
+  const float *x = nullptr, *delta = nullptr;  // [n, heads * head_dim], [n, heads]
+  const float *A = nullptr, *D = nullptr;      // [heads] (A already negative)
+  const float *B = nullptr, *C = nullptr;      // [n, groups * states]
+  float* h = nullptr;                          // [heads, head_dim, states], in and out
+  float* y = nullptr;                          // [n, heads * head_dim]
+
+  /// Where in a row of B and C the states of head i begin.
+  int64_t states_of(int64_t i) const { return i / (heads / groups) * states; }
+};
+
 /// Depthwise causal convolution over one sequence: y[t] = bias + sum_k w[k] x[t - width + 1 + k]. `past` holds the
 /// width - 1 inputs before the first, oldest first, and is updated.
 struct ConvTask {
@@ -168,6 +183,7 @@ struct Kernels {
   // ---- what looks along the sequence
   void (*attend)(const AttendTask& task);
   void (*scan)(const ScanTask& task);
+  void (*ssd)(const SsdTask& task);
   void (*conv)(const ConvTask& task);
   void (*wkv)(const WkvTask& task);
   void (*memory)(const MemoryTask& task);
@@ -193,6 +209,10 @@ struct Kernels {
   /// Needs task.history. dB, dC [n, states] are this call's own (channels are summed by the caller in order).
   void (*scan_back)(const ScanTask& task, const float* dy, float* dx, float* ddelta, float* dA, float* dD, float* dB,
                     float* dC);
+  /// From an h of zeros; goes through the states a second time instead of keeping them. dB, dC [heads, n, states] are
+  /// each head's own (the caller sums them over a group in order).
+  void (*ssd_back)(const SsdTask& task, const float* dy, float* dx, float* ddelta, float* dA, float* dD, float* dB,
+                   float* dC);
   void (*conv_back)(const ConvTask& task, const float* dy, float* dx, float* dw, float* dbias);
   /// Needs task.history.
   void (*wkv_back)(const WkvTask& task, const float* dy, float* dk, float* dv, float* dw, float* du);

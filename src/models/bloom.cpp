@@ -38,14 +38,17 @@ struct StarCoder2Shape : TransformerShape {
 
 struct StableLmShape : TransformerShape {
   StableLmShape(const Config& config, const Scope& scope) : TransformerShape(config, scope, "layer_norm_eps") {
-    if (config.flag("qk_layernorm"))
-      throw Error(Kind::unsupported, say("the configuration's {} cannot be", "qk_layernorm"))
-          .at(config.where())
-          .expected("false");
     norm_kind = NormKind::layer;
     parallel = config.flag("use_parallel_residual");
     if (parallel) block.norm2 = "";
     qkv_bias = config.flag("use_qkv_bias"), out_bias = mlp_bias = false;
+    head_norm = config.flag("qk_layernorm");
+    attention_names.q_norm = "q_layernorm", attention_names.k_norm = "k_layernorm";
+  }
+  Attention::Shape attention(int layer) const override {
+    Attention::Shape s = TransformerShape::attention(layer);
+    s.norm = NormKind::layer_without_bias, s.norm_each_head = true;
+    return s;
   }
 };
 

@@ -97,6 +97,7 @@ class Decoder : public Model {
     if (embed_norm_) x = (*embed_norm_)(c, x);
     if (places_) x = add(c, x, (*places_)(c, places_of(c, step, shape_.learned_places)));
     if (shape_.embedding_scale != 1) x = scale(c, x, shape_.embedding_scale);
+    if constexpr (requires { positions.hear(c, x); }) positions.hear(c, x);  // who listens to the embeddings again
     for (int i = 0; i < shape_.layers; ++i)
       x = c.frame(x, [&](Tensor in) { return blocks_[static_cast<size_t>(i)](c, in, positions, step, i); });
     return norm_(c, rows(c, x, step.wanted));  // [wanted, D]
@@ -113,6 +114,9 @@ class Decoder : public Model {
   std::vector<StateSpec> states() const override {
     std::vector<StateSpec> all;
     for (const Block& block : blocks_) all.push_back(block.state());
+    if constexpr (requires(const Block& block) { block.second_state(); })  // of layers that remember in two ways
+      for (const Block& block : blocks_)
+        if (std::optional<StateSpec> more = block.second_state()) all.push_back(*more);
     return all;
   }
   int64_t vocabulary() const override { return shape_.vocabulary; }

@@ -13,12 +13,13 @@ namespace {
 struct GemmaShape : TransformerShape {
   GemmaShape(const Config& config, const Scope& scope) : TransformerShape(config, scope) {
     embedding_scale = std::sqrt(static_cast<float>(width));
-    act = Act::gelu_tanh;  // the first configurations say gelu and mean this
+    if (act == Act::gelu_erf) act = Act::gelu_tanh;  // the first configurations say gelu and mean this
   }
 };
 
 struct Gemma2Shape : GemmaShape {
   Gemma2Shape(const Config& config, const Scope& scope) : GemmaShape(config, scope) {
+    act = act_of(config, "hidden_activation");
     attention_scale = 1.0f / std::sqrt(static_cast<float>(config.real("query_pre_attn_scalar", head_dim)));
     attention_softcap = static_cast<float>(config.real("attn_logit_softcapping", 0.0));
     logit_softcap = static_cast<float>(config.real("final_logit_softcapping", 0.0));
@@ -26,7 +27,10 @@ struct Gemma2Shape : GemmaShape {
 };
 
 struct Gemma3Shape : Gemma2Shape {
-  Gemma3Shape(const Config& config, const Scope& scope) : Gemma2Shape(config, scope) { head_norm = true; }
+  Gemma3Shape(const Config& config, const Scope& scope) : Gemma2Shape(config, scope) {
+    head_norm = true;
+    attention_softcap = 0;  // the key is there, and nothing reads it
+  }
 };
 
 struct Block1 {

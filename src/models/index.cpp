@@ -56,6 +56,11 @@ constexpr Architecture known[] = {
     {"rwkv5", "RWKV", build_rwkv5, "RWKV-5.2, Eagle"},
     {"rwkv6", "RWKV", build_rwkv6, "RWKV-6, Finch"},
     {"rwkv7", "RWKV", build_rwkv7, "RWKV-7, Goose"},
+    {"mamba2", "Mamba", build_mamba2, "Mamba 2, Codestral Mamba"},
+    {"bamba", "Bamba", build_bamba, "Bamba; Mamba-2 and attention"},
+    {"granitemoehybrid", "Granite", build_granite_hybrid, "Granite 4; Mamba-2 and attention, experts or not"},
+    {"zamba2", "Zamba", build_zamba2, "Zamba 2; Mamba-2 and shared attention with adapters"},
+    {"nemotron_h", "Nemotron", build_nemotron_h, "Nemotron-H, Nemotron 3; Mamba-2, attention, MLP, experts by layer"},
 };
 
 }  // namespace

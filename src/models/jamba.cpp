@@ -1,5 +1,6 @@
 // Jamba (Lieber et al. 2024): Mamba layers with attention in between, which needs no positions then, and experts in
 // every so many layers.
+#include "models/hybrid.h"
 #include "models/models.h"
 #include "models/sparse_block.h"
 
@@ -19,6 +20,7 @@ struct JambaShape : SparseShape {
               .dt_rank = c.integer("mamba_dt_rank"),
               .conv_bias = c.flag("mamba_conv_bias"),
               .bias = c.flag("mamba_proj_bias"),
+              .act = act,
               .inner_norm = madang::Mamba::Shape::Inner::weighted,
               .inner_eps = eps},
         attends_every(c.integer("attn_layer_period")),
@@ -35,30 +37,28 @@ struct JambaShape : SparseShape {
 
 struct Block {
   Norm norm1, norm2;
-  std::optional<Attention> attn;
-  std::optional<madang::Mamba> mixer;
+  Hybrid<madang::Mamba> look;
   std::optional<Mlp> dense;
   std::optional<Moe> moe;
 
   Block(const JambaShape& m, const Config&, const Scope& scope, int layer)
       : norm1(m.norm(scope / "input_layernorm")), norm2(m.norm(scope / "pre_ff_layernorm")) {
     if (m.attends(layer))
-      attn.emplace(scope / "self_attn", m.attention(layer));
+      look.attn.emplace(scope / "self_attn", m.attention(layer));
     else
-      mixer.emplace(scope / "mamba", m.mixer);
+      look.mixer.emplace(scope / "mamba", m.mixer);
     if (m.sparse(layer))
       moe.emplace(scope / "feed_forward", m.experts);
     else
       dense.emplace(scope / "feed_forward", m.width, m.hidden, m.act);
   }
 
-  Tensor operator()(Ctx& c, Tensor x, const Positions&, const Step& step, int layer) const {
-    const Tensor in = norm1(c, x);
-    x = add(c, x, attn ? (*attn)(c, in, nullptr, step, layer) : (*mixer)(c, in, step, layer));  // [T, D]
+  Tensor operator()(Ctx& c, Tensor x, const Positions& positions, const Step& step, int layer) const {
+    x = add(c, x, look(c, norm1(c, x), positions, step, layer));  // [T, D]
     const Tensor heard = norm2(c, x);
     return add(c, x, dense ? (*dense)(c, heard) : (*moe)(c, heard));  // [T, D]
   }
-  StateSpec state() const { return attn ? attn->state() : mixer->state(); }
+  StateSpec state() const { return look.state(); }
 };
 
 }  // namespace

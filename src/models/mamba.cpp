@@ -20,7 +20,8 @@ struct MambaShape : TrunkShape {
               .conv = c.integer("conv_kernel"),
               .dt_rank = c.integer("time_step_rank"),
               .conv_bias = c.flag("use_conv_bias"),
-              .bias = c.flag("use_bias")} {
+              .bias = c.flag("use_bias"),
+              .act = act_of(c, "hidden_act")} {
     names = {"backbone.embeddings", "backbone.layers", "backbone.norm_f"};
   }
 };

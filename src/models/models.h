@@ -48,6 +48,11 @@ std::unique_ptr<Model> build_stablelm(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_falcon_mamba(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_jamba(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_llama4(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_mamba2(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_bamba(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_granite_hybrid(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_zamba2(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_nemotron_h(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_mamba(const Config& config, const Scope& scope);
 
 }  // namespace madang

@@ -8,7 +8,7 @@ namespace {
 
 struct Qwen2MoeShape : QwenMoeShape {
   Qwen2MoeShape(const Config& config, const Scope& scope) : QwenMoeShape(config, scope) {
-    qkv_bias = true, out_bias = false;
+    qkv_bias = config.flag("qkv_bias", true), out_bias = false;
     shared_hidden = config.integer("shared_expert_intermediate_size");
   }
 };

@@ -7,7 +7,8 @@
 namespace madang {
 
 Attention::Attention(const Scope& scope, const Shape& s) : shape_(s) {
-  if (!s.names.o.empty()) o_ = Linear(scope / s.names.o, s.heads * s.head_dim, s.width, s.out_bias);
+  if (!s.names.o.empty())
+    o_ = Linear(scope / s.names.o, s.heads * s.head_dim, s.out_width ? s.out_width : s.width, s.out_bias);
   const int64_t q_width = s.heads * s.head_dim, kv_width = s.kv_heads * s.head_dim;
   if (s.fused == Fused::none) {
     q_ = Linear(scope / s.names.q, s.width, q_width, s.qkv_bias);
@@ -45,9 +46,9 @@ Attention::Heads Attention::project(Ctx& c, Tensor x) const {
   return {columns(c, all, 0, q), columns(c, all, q, kv), columns(c, all, q + kv, kv)};
 }
 
-Tensor Attention::operator()(Ctx& c, Tensor x, const Angles* angles, const Step& step, int layer) const {
-  const int64_t T = x.rows(), dim = shape_.head_dim;
-  auto [q, k, v] = project(c, x);
+Tensor Attention::attend(Ctx& c, Heads heads, const Angles* angles, const Step& step, int layer) const {
+  const int64_t T = step.tokens(), dim = shape_.head_dim;
+  auto [q, k, v] = heads;
   if (shape_.wide_norm) q = (*q_norm_)(c, q), k = (*k_norm_)(c, k);
   q = q.reshape({T, shape_.heads, dim}), k = k.reshape({T, shape_.kv_heads, dim});
   v = v.reshape({T, shape_.kv_heads, dim});

@@ -3,6 +3,7 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -137,7 +138,7 @@ enum class Fused { none, stacked, grouped };
 class Attention {
  public:
   struct Shape {
-    int64_t width = 0;
+    int64_t width = 0, out_width = 0;  ///< of what it hears; of what it answers, 0: the same
     int heads = 1, kv_heads = 1, head_dim = 0;
     float scale = 0;     ///< 0: 1 / sqrt(head_dim)
     int64_t window = 0;  ///< 0: sees everything before
@@ -161,15 +162,19 @@ class Attention {
   Attention() = default;
   Attention(const Scope& scope, const Shape& shape);
   /// `layer` says which of the sequence states is this layer's.
-  Tensor operator()(Ctx& c, Tensor x, const Angles* angles, const Step& step, int layer) const;  // [T, D] -> [T, D]
-  StateSpec state() const;
-
- private:
+  Tensor operator()(Ctx& c, Tensor x, const Angles* angles, const Step& step, int layer) const {
+    return attend(c, project(c, x), angles, step, layer);  // [T, D] -> [T, D]
+  }
+  /// The same in two steps, for what comes in between (Zamba 2's adapters).
   struct Heads {
     Tensor q, k, v;  // [T, heads * head_dim], kv_heads
   };
-  Norm head_norm(const Scope& scope, int heads) const;
   Heads project(Ctx& c, Tensor x) const;
+  Tensor attend(Ctx& c, Heads heads, const Angles* angles, const Step& step, int layer) const;
+  StateSpec state() const;
+
+ private:
+  Norm head_norm(const Scope& scope, int heads) const;
   Tensor with_state(Ctx& c, const Heads& h, const AttentionShape& op, const Step& step, int layer) const;
   Tensor answer(Ctx& c, Tensor heard) const { return shape_.names.o.empty() ? heard : o_(c, heard); }
   Shape shape_;
@@ -219,6 +224,8 @@ class Moe {
     float weights_scale = 1;  ///< of all weights
     int groups = 1, groups_kept = 1, judges = 1;  ///< as in Choice
     float alpha = 0, limit = 0;                   ///< > 0: clamped_swiglu
+    int64_t latent = 0;  ///< > 0: experts hear and answer in so many numbers ("fc1_latent_proj", "fc2_latent_proj")
+    bool latent_bias = false;
   };
   Moe() = default;
   Moe(const Scope& scope, const Shape& shape);
@@ -227,7 +234,7 @@ class Moe {
  private:
   Routed route(Ctx& c, Tensor x) const;
   Shape shape_;
-  Linear router_;
+  Linear router_, to_latent_, from_latent_;
   Buffer correction_;
   std::vector<Mlp> experts_;
 };
@@ -267,6 +274,7 @@ class Mamba {
   struct Shape {
     int64_t width = 0, inner = 0, states = 0, conv = 0, dt_rank = 0;
     bool conv_bias = true, bias = false;
+    Act act = Act::silu;
     /// Norms on what selects (dt, B, C): none, without weights (Falcon Mamba), or with (Jamba).
     enum class Inner { none, bare, weighted } inner_norm = Inner::none;
     float inner_eps = 0;
@@ -282,6 +290,32 @@ class Mamba {
   Tensor normed(Ctx& c, Tensor x, const Norm& norm) const;
   Buffer conv_, conv_bias_, a_log_, d_;
   Norm dt_norm_, b_norm_, c_norm_;
+};
+
+/// Mamba-2's mixer (Dao and Gu 2024, section 7): one projection for all that a token says, a decay for each head, and
+/// a gated norm before the answer.
+class Mamba2 {
+ public:
+  struct Shape {
+    int64_t width = 0, heads = 0, head_dim = 0, groups = 1, states = 0, conv = 0;
+    bool conv_bias = true, bias = false;
+    Act act = Act::silu;
+    float eps = 0;                                                   ///< of the norm, which is over a group's channels
+    float least = 0, most = std::numeric_limits<float>::infinity();  ///< step sizes
+
+    int64_t inner() const { return heads * head_dim; }
+    int64_t mixed() const { return inner() + 2 * groups * states; }  ///< channels of the convolution: x, B, C
+  };
+  Mamba2() = default;
+  Mamba2(const Scope& scope, const Shape& shape);
+  Tensor operator()(Ctx& c, Tensor x, const Step& step, int layer) const;  // [T, D] -> [T, D]
+  StateSpec state() const;
+
+ private:
+  Shape shape_;
+  Linear in_, out_;
+  Buffer conv_, conv_bias_, dt_bias_, a_log_, d_;
+  RmsNorm norm_;
 };
 
 /// The activation that a configuration names; throws Kind::unsupported listing the known ones.

@@ -1,5 +1,6 @@
 // Mamba's mixer (Gu and Dao 2023): convolve, select, scan, gate.
 #include "nn/layers.h"
+#include "nn/memory.h"
 
 namespace madang {
 
@@ -25,26 +26,16 @@ Tensor Mamba::normed(Ctx& c, Tensor x, const Norm& norm) const {
 }
 
 Tensor Mamba::operator()(Ctx& c, Tensor x, const Step& step, int layer) const {
-  std::vector<RecurrentSegment> conv_past, scan_past;
-  for (const Segment& s : step.segments) {
-    float* memory = nullptr;
-    if (s.state) {
-      auto& state = static_cast<RecurrentState&>(*s.state->layers[static_cast<size_t>(layer)]);
-      memory = state.values();
-      state.advance(s.length);
-    }
-    conv_past.push_back({s.offset, s.length, memory});
-    scan_past.push_back({s.offset, s.length, memory ? memory + (shape_.conv - 1) * shape_.inner : nullptr});
-  }
+  const Memory past(step, layer, {(shape_.conv - 1) * shape_.inner, shape_.states * shape_.inner});
   const int64_t C = shape_.inner, N = shape_.states, R = shape_.dt_rank;
   Tensor both = in_(c, x);  // [T, 2 C]
-  Tensor u = act(c, Act::silu, causal_conv(c, columns(c, both, 0, C), conv_, conv_bias_, conv_past));
+  Tensor u = act(c, shape_.act, causal_conv(c, columns(c, both, 0, C), conv_, conv_bias_, past[0]));
   Tensor chosen = x_(c, u);                                                                     // [T, R + 2 N]
   Tensor delta = act(c, Act::softplus, dt_(c, normed(c, columns(c, chosen, 0, R), dt_norm_)));  // [T, C]
   Tensor B = normed(c, columns(c, chosen, R, N), b_norm_);                                      // [T, N]
   Tensor K = normed(c, columns(c, chosen, R + N, N), c_norm_);
-  Tensor y = selective_scan(c, u, delta, neg_exp(c, a_log_), B, K, d_, scan_past);  // [T, C]
-  return out_(c, gated(c, Act::silu, columns(c, both, C, C), y));                   // [T, D]
+  Tensor y = selective_scan(c, u, delta, neg_exp(c, a_log_), B, K, d_, past[1]);  // [T, C]
+  return out_(c, gated(c, Act::silu, columns(c, both, C, C), y));                 // [T, D]
 }
 
 StateSpec Mamba::state() const {

@@ -17,8 +17,13 @@ Moe::Moe(const Scope& scope, const Shape& s) : shape_(s), router_(scope / s.rout
   if (s.score == Shape::Score::sparse_mixer && (s.chosen != 2 || s.experts < 2))
     throw Error(Kind::unsupported, say("SparseMixer chooses two experts")).at(scope.path());
   if (s.correction) correction_ = (scope / s.router).vector("e_score_correction_bias", s.experts);
+  if (s.latent > 0) {
+    to_latent_ = Linear(scope / "fc1_latent_proj", s.width, s.latent, s.latent_bias);
+    from_latent_ = Linear(scope / "fc2_latent_proj", s.latent, s.width, s.latent_bias);
+  }
+  const int64_t heard = s.latent > 0 ? s.latent : s.width;
   for (int e = 0; e < s.experts; ++e) {
-    experts_.emplace_back(scope / "experts" / e, s.width, s.hidden, s.act, s.bias, s.names);
+    experts_.emplace_back(scope / "experts" / e, heard, s.hidden, s.act, s.bias, s.names);
     if (s.limit > 0) experts_.back().clamp(s.alpha, s.limit);
   }
 }
@@ -41,6 +46,7 @@ Routed Moe::route(Ctx& c, Tensor x) const {
 Tensor Moe::operator()(Ctx& c, Tensor x) const {
   const int64_t T = x.rows();
   Routed routed = route(c, x);  // [T, k]
+  if (shape_.latent > 0) x = to_latent_(c, x);
   std::vector<ExpertRows> answers;
   for (int e = 0; e < shape_.experts; ++e) {
     auto* token = c.arena.take_array<int32_t>(T);
@@ -62,7 +68,8 @@ Tensor Moe::operator()(Ctx& c, Tensor x) const {
     routed.weights = c.make(routed.weights.shape);
     std::fill_n(routed.weights.f32(), routed.weights.numel(), 1.0f);
   }
-  return combine(c, answers, routed, T, shape_.width);  // [T, D]
+  Tensor out = combine(c, answers, routed, T, x.cols());
+  return shape_.latent > 0 ? from_latent_(c, out) : out;  // [T, D]
 }
 
 }  // namespace madang

@@ -8,20 +8,22 @@
 
 namespace madang {
 Tensor rms_norm(Ctx& c, Tensor x, Tensor w, float eps, float offset) {
-  const int64_t width = x.cols();
+  const int64_t width = x.cols(), pieces = w ? w.numel() / width : 1;
+  auto piece = [width, pieces](float* all, int64_t t) { return all ? all + t % pieces * width : nullptr; };
+  float* weight = w ? w.f32() : nullptr;
   Tensor y = c.make(x.shape);
   Tensor factor = c.make({x.rows()});
   each_row(c, x.rows(), width, [&](int64_t t) {
-    factor.f32()[t] = c.kernels.rms_norm(x.row(t), w ? w.f32() : nullptr, offset, eps, width, y.row(t));
+    factor.f32()[t] = c.kernels.rms_norm(x.row(t), piece(weight, t), offset, eps, width, y.row(t));
   });
   if (c.tape)
-    c.tape->record([c, x, w, y, factor, offset, width] {
+    c.tape->record([c, x, weight, piece, y, factor, offset, width] {
       const float* dy = c.tape->grad(y);
       float* dx = c.tape->grad(x);
-      float* dw = w ? c.tape->wanted(w.data) : nullptr;
+      float* dw = weight ? c.tape->wanted(weight) : nullptr;
       for (int64_t t = 0; t < x.rows(); ++t)
-        c.kernels.rms_norm_back(x.row(t), w ? w.f32() : nullptr, offset, factor.f32()[t], dy + t * width, width,
-                                dx + t * width, dw);
+        c.kernels.rms_norm_back(x.row(t), piece(weight, t), offset, factor.f32()[t], dy + t * width, width,
+                                dx + t * width, piece(dw, t));
     });
   return y;
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <numeric>
 
 #include "ops/ops.h"
@@ -11,7 +12,7 @@ namespace madang {
 
 namespace {
 
-// What the choice is made by: score plus bias; zero outside the best groups.
+// What the choice is made by: score plus bias; nothing outside the best groups can be chosen before what is inside.
 std::vector<float> chosen_by(const float* scores, int64_t experts, const Choice& choice) {
   std::vector<float> by(scores, scores + experts);
   if (choice.bias)
@@ -32,7 +33,7 @@ std::vector<float> chosen_by(const float* scores, int64_t experts, const Choice&
     return x > y || (x == y && a < b);
   });
   for (size_t i = static_cast<size_t>(choice.groups_kept); i < order.size(); ++i)
-    std::fill_n(by.begin() + order[i] * size, size, 0.0f);
+    std::fill_n(by.begin() + order[i] * size, size, -std::numeric_limits<float>::infinity());
   return by;
 }
 

@@ -24,7 +24,8 @@ Tensor columns(Ctx&, Tensor x, int64_t begin, int64_t n);     // [T, D] -> [T, n
 Tensor beside(Ctx&, std::span<const Tensor> parts);           // [T, n] each -> [T, sum of n]
 
 // ---- norms and elements
-Tensor rms_norm(Ctx&, Tensor x, Tensor w, float eps, float offset = 0);  // over the last axis; [saves] 1/rms per row
+/// x / sqrt(mean(x^2) + eps) * (w + offset) over the last axis; w as of layer_norm, or none. [saves] 1/rms per row
+Tensor rms_norm(Ctx&, Tensor x, Tensor w, float eps, float offset = 0);
 /// (x - mean) / sqrt(var + eps) * w + b over the last axis; w [k * width]: row i takes piece i % k; b the same or none.
 Tensor layer_norm(Ctx&, Tensor x, Tensor w, Tensor b, float eps);  // [saves] x - mean, 1 / deviation per row
 Tensor add(Ctx&, Tensor a, Tensor b);
@@ -99,6 +100,12 @@ Gates exponential_gates(Ctx&, Tensor i, Tensor f, std::span<const RecurrentSegme
 /// What a memory of values and of ones answers, divided by the ones' answer: sums [R, n + 1], least [R]
 /// -> sums[:n] / (max(|sums[n]|, least) + eps), [R, n].
 Tensor normalized(Ctx&, Tensor sums, Tensor least, float eps);
+/// How fast heads forget, and what they take in: softplus(x + bias), cut to least .. most. x [T, H], bias [H].
+Tensor step_sizes(Ctx&, Tensor x, Tensor bias, float least, float most);
+/// Mamba-2's scan, see SsdTask: x [T, H * head_dim], delta [T, H], A, D [H], B, C [T, groups * states]
+/// -> [T, H * head_dim]. Goes through its states again in backward.
+Tensor ssd(Ctx&, Tensor x, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor D, int64_t groups,
+           std::span<const RecurrentSegment> segments);
 
 // ---- experts
 struct Routed {
@@ -110,7 +117,7 @@ struct Choice {
   int k = 1;
   bool renormalize = false;         ///< divide the weights of the chosen by their sum
   Tensor bias = {};                 ///< [experts], added for the choice only, or none
-  int groups = 1, groups_kept = 1;  ///< only experts of the best groups of neighbours; the others count as zero
+  int groups = 1, groups_kept = 1;  ///< only experts of the best groups of neighbours
   int judges = 1;                   ///< a group is as good as the sum of so many of its best
 };
 /// The k largest of each row of scores, kept as weights. Ties go to the lower expert.

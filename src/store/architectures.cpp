@@ -141,6 +141,64 @@ constexpr Rule gguf_jamba[] = {
     {"model.layers.{}.mamba.c_layernorm.{}", "blk.{}.ssm_c_norm.{}"},
 };
 
+// Granite 4: gate above up, and experts as stacks of such.
+constexpr Rule hf_granite_hybrid[] = {
+    {"model.layers.{}.shared_mlp.gate_proj.weight", "model.layers.{}.shared_mlp.input_linear.weight", upper_rows},
+    {"model.layers.{}.shared_mlp.up_proj.weight", "model.layers.{}.shared_mlp.input_linear.weight", lower_rows},
+    {"model.layers.{}.shared_mlp.down_proj.weight", "model.layers.{}.shared_mlp.output_linear.weight"},
+    {"model.layers.{}.block_sparse_moe.experts.{}.gate_proj.weight",
+     "model.layers.{}.block_sparse_moe.input_linear.weight", expert_upper},
+    {"model.layers.{}.block_sparse_moe.experts.{}.up_proj.weight",
+     "model.layers.{}.block_sparse_moe.input_linear.weight", expert_lower},
+    {"model.layers.{}.block_sparse_moe.experts.{}.down_proj.weight",
+     "model.layers.{}.block_sparse_moe.output_linear.weight", expert},
+};
+
+constexpr Rule gguf_granite_hybrid[] = {
+    {"model.layers.{}.shared_mlp.gate_proj.weight", "blk.{}.ffn_gate_shexp.weight"},
+    {"model.layers.{}.shared_mlp.up_proj.weight", "blk.{}.ffn_up_shexp.weight"},
+    {"model.layers.{}.shared_mlp.down_proj.weight", "blk.{}.ffn_down_shexp.weight"},
+    {"model.layers.{}.shared_mlp.gate_proj.weight", "blk.{}.ffn_gate.weight"},
+    {"model.layers.{}.shared_mlp.up_proj.weight", "blk.{}.ffn_up.weight"},
+    {"model.layers.{}.shared_mlp.down_proj.weight", "blk.{}.ffn_down.weight"},
+    {"model.layers.{}.block_sparse_moe.router.layer.weight", "blk.{}.ffn_gate_inp.weight"},
+    {"model.layers.{}.block_sparse_moe.experts.{}.gate_proj.weight", "blk.{}.ffn_gate_exps.weight", expert},
+    {"model.layers.{}.block_sparse_moe.experts.{}.up_proj.weight", "blk.{}.ffn_up_exps.weight", expert},
+    {"model.layers.{}.block_sparse_moe.experts.{}.down_proj.weight", "blk.{}.ffn_down_exps.weight", expert},
+    {"model.layers.{}.mamba.dt_bias", "blk.{}.ssm_dt.bias"},
+    {"model.layers.{}.mamba.norm.weight", "blk.{}.ssm_norm.weight", flat},
+};
+
+// Mamba-2, beside what Mamba has; Nemotron-H's other layers.
+constexpr Rule gguf_mamba2[] = {
+    {"backbone.layers.{}.mixer.dt_bias", "blk.{}.ssm_dt.bias"},
+    {"backbone.layers.{}.mixer.norm.weight", "blk.{}.ssm_norm.weight", flat},
+    {"backbone.layers.{}.mixer.q_proj.weight", "blk.{}.attn_q.weight"},
+    {"backbone.layers.{}.mixer.k_proj.weight", "blk.{}.attn_k.weight"},
+    {"backbone.layers.{}.mixer.v_proj.weight", "blk.{}.attn_v.weight"},
+    {"backbone.layers.{}.mixer.o_proj.weight", "blk.{}.attn_output.weight"},
+    {"backbone.layers.{}.mixer.up_proj.{}", "blk.{}.ffn_up.{}"},
+    {"backbone.layers.{}.mixer.down_proj.{}", "blk.{}.ffn_down.{}"},
+    {"backbone.layers.{}.mixer.gate.weight", "blk.{}.ffn_gate_inp.weight"},
+    {"backbone.layers.{}.mixer.gate.e_score_correction_bias", "blk.{}.exp_probs_b.bias"},
+    {"backbone.layers.{}.mixer.experts.{}.up_proj.weight", "blk.{}.ffn_up_exps.weight", expert},
+    {"backbone.layers.{}.mixer.experts.{}.down_proj.weight", "blk.{}.ffn_down_exps.weight", expert},
+    {"backbone.layers.{}.mixer.shared_experts.up_proj.{}", "blk.{}.ffn_up_shexp.{}"},
+    {"backbone.layers.{}.mixer.shared_experts.down_proj.{}", "blk.{}.ffn_down_shexp.{}"},
+    {"backbone.layers.{}.mixer.fc1_latent_proj.{}", "blk.{}.ffn_latent_down.{}"},
+    {"backbone.layers.{}.mixer.fc2_latent_proj.{}", "blk.{}.ffn_latent_up.{}"},
+};
+
+// Codestral Mamba puts a prefix before all; the first Mamba-2 files have one letter less.
+constexpr Rule hf_mamba2[] = {
+    {"backbone.embeddings.weight", "backbone.embedding.weight"},
+    {"backbone.{...}", "model.backbone.{...}"},
+    {"lm_head.weight", "model.lm_head.weight"},
+};
+
+// Puzzle and what transformers itself writes: another prefix.
+constexpr Rule hf_nemotron_h[] = {{"backbone.{...}", "model.{...}"}};
+
 constexpr Rule gguf_bloom[] = {
     {"transformer.word_embeddings_layernorm.{}", "token_embd_norm.{}"},
     {"transformer.h.{}.post_attention_layernorm.{}", "blk.{}.ffn_norm.{}"},
@@ -149,6 +207,17 @@ constexpr Rule gguf_bloom[] = {
 constexpr Rule gguf_starcoder2[] = {
     {"model.layers.{}.mlp.c_fc.{}", "blk.{}.ffn_up.{}"},
     {"model.layers.{}.mlp.c_proj.{}", "blk.{}.ffn_down.{}"},
+};
+
+// StableLM 2 12B: every head has a norm of its own.
+constexpr Rule hf_stablelm[] = {
+    {"model.layers.{}.self_attn.q_layernorm.weight", "model.layers.{}.self_attn.q_layernorm.norms.*.weight", stack},
+    {"model.layers.{}.self_attn.k_layernorm.weight", "model.layers.{}.self_attn.k_layernorm.norms.*.weight", stack},
+};
+
+constexpr Rule gguf_stablelm[] = {
+    {"model.layers.{}.self_attn.q_layernorm.{}", "blk.{}.attn_q_norm.{}"},
+    {"model.layers.{}.self_attn.k_layernorm.{}", "blk.{}.attn_k_norm.{}"},
 };
 
 constexpr Rule hf_exaone_moe[] = {
@@ -417,7 +486,22 @@ const std::vector<Row>& rows() {
       {Layout::gguf, "bloom", gguf_falcon, {}},
       {Layout::hugging_face, "bloom", hf_bloom, {}},
       {Layout::gguf, "starcoder2", gguf_starcoder2, {}},
+      {Layout::gguf, "stablelm", gguf_stablelm, {}},
+      {Layout::hugging_face, "stablelm", hf_stablelm, {}},
       {Layout::gguf, "falcon_mamba", gguf_mamba, {}},
+      {Layout::gguf, "mamba2", gguf_mamba2, {}},
+      {Layout::gguf, "mamba2", gguf_mamba, {}},
+      {Layout::hugging_face, "mamba2", hf_mamba2, {}},
+      {Layout::gguf, "nemotron_h", gguf_mamba2, {}},
+      {Layout::gguf, "nemotron_h", gguf_mamba, {}},
+      // The draft head, which guesses the token after the next.
+      {Layout::hugging_face, "nemotron_h", hf_nemotron_h, {"mtp.{...}"}},
+      {Layout::gguf, "granitemoehybrid", gguf_granite_hybrid, {}},
+      {Layout::gguf, "granitemoehybrid", gguf_llama, {}},
+      {Layout::gguf, "granitemoehybrid", gguf_jamba, {}},
+      {Layout::hugging_face, "granitemoehybrid", hf_granite_hybrid, {}},
+      // Copies of the shared blocks, where a file keeps them.
+      {Layout::hugging_face, "zamba2", {}, {"model.layers.{}.shared_transformer.{...}"}},
       {Layout::gguf, "olmo3", gguf_norms_after, {}},
       {Layout::hugging_face, "exaone_moe", hf_exaone_moe, {}},
       {Layout::gguf, "gpt2", gguf_gpt2, {}},

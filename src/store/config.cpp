@@ -14,13 +14,6 @@
 namespace madang {
 namespace {
 
-[[noreturn]] void refuse(std::string_view key, const std::string& where, std::string expected, const Json& found) {
-  throw Error(Kind::format, say("the configuration's {} cannot be", key))
-      .at(where)
-      .expected(std::move(expected))
-      .found(found.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 120));
-}
-
 /// Sizes and the range in which they make sense: far above any real model, and small enough that products of three
 /// stay below 2^63.
 struct Range {
@@ -37,8 +30,8 @@ constexpr Range ranges[] = {
     {"head_dim", 1, 1 << 16},
     {"sliding_window", 1, 1ll << 40},
     {"max_position_embeddings", 1, 1ll << 40},
-    {"num_local_experts", 1, 1 << 14},
-    {"num_experts_per_tok", 1, 1 << 14},
+    {"num_local_experts", 0, 1 << 14},
+    {"num_experts_per_tok", 0, 1 << 14},
     {"state_size", 1, 1 << 16},
     {"attention_hidden_size", 1, 1 << 20},
     {"rescale_every", -1ll << 31, 1ll << 31},
@@ -73,6 +66,14 @@ constexpr Range ranges[] = {
     {"mamba_d_state", 1, 1 << 16},
     {"mamba_d_conv", 1, 1 << 10},
     {"mamba_dt_rank", 1, 1 << 20},
+    {"mamba_n_heads", 1, 1 << 14},
+    {"mamba_d_head", 1, 1 << 16},
+    {"mamba_n_groups", 1, 1 << 14},
+    {"num_mem_blocks", 1, 1 << 12},
+    {"adapter_rank", 1, 1 << 16},
+    {"shared_intermediate_size", 0, 1 << 22},
+    {"moe_latent_size", 1, 1 << 20},
+    {"moe_shared_expert_intermediate_size", 1, 1 << 22},
     {"attn_layer_period", 1, 1 << 12},
     {"expert_layer_period", 1, 1 << 12},
     {"first_k_dense_replace", 0, 1 << 12},
@@ -243,12 +244,37 @@ RopeParameters Config::rope(std::string_view layer_type) const {
   return p;
 }
 
+namespace {
+
+/// Infinity and NaN, which Python writes and JSON has no word for, as transformers 5 writes them.
+std::string with_words(std::string_view text) {
+  std::string out;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size();) {
+    size_t word = 0;
+    for (std::string_view name : {"Infinity", "-Infinity", "NaN"})
+      if (!in_string && text.substr(i).starts_with(name)) word = name.size();
+    if (word) out += fmt::format(R"({{"__float__": "{}"}})", text.substr(i, word));
+    if (in_string && text[i] == '\\' && i + 1 < text.size())
+      out += text[i++];
+    else if (text[i] == '"')
+      in_string = !in_string;
+    if (!word) out += text[i];
+    i += word ? word : 1;
+  }
+  return out;
+}
+
+}  // namespace
+
 Config read_config(const std::string& path) {
   std::error_code ignored;
   const bool folder = std::filesystem::is_directory(path, ignored);
   const std::string file = folder ? (std::filesystem::path(path) / "config.json").string() : path;
   auto bytes = MappedFile::open(file);
-  const std::string_view text(reinterpret_cast<const char*>(bytes->bytes().data()), bytes->bytes().size());
+  std::string_view text(reinterpret_cast<const char*>(bytes->bytes().data()), bytes->bytes().size());
+  std::string worded;
+  if (text.find("Infinity") != text.npos || text.find("NaN") != text.npos) text = worded = with_words(text);
   KeyCounter().read(text, file);
   return Config(parse_json(text, file), file);
 }

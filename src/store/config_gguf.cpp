@@ -73,13 +73,22 @@ constexpr Row rope_rows[] = {
 struct Name {
   std::string_view gguf, model_type;
 };
-constexpr Name names[] = {{"gemma3", "gemma3_text"}, {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"},
-                          {"gpt-oss", "gpt_oss"},    {"llama4", "llama4_text"}, {"gptneox", "gpt_neox"},
-                          {"phi2", "phi"},           {"command-r", "cohere"}};
+constexpr Name names[] = {{"gemma3", "gemma3_text"},
+                          {"qwen2moe", "qwen2_moe"},
+                          {"qwen3moe", "qwen3_moe"},
+                          {"gpt-oss", "gpt_oss"},
+                          {"llama4", "llama4_text"},
+                          {"gptneox", "gpt_neox"},
+                          {"phi2", "phi"},
+                          {"command-r", "cohere"},
+                          {"granitehybrid", "granitemoehybrid"},
+                          {"granitemoe", "granitemoehybrid"},
+                          {"nemotron_h_moe", "nemotron_h"}};
 
 std::string model_type_of(const Gguf& g) {
   const std::string_view name = g.architecture();
   if (name == "llama" && g.integer("llama.expert_count", 0) > 0) return "mixtral";  // one architecture in GGUF
+  if (name == "mamba" && g.flag("mamba.ssm.dt_b_c_rms", false)) return "falcon_mamba";
   // Gating 2 is the sigmoid of V3; files before it say nothing.
   if (name == "deepseek2") return g.integer("deepseek2.expert_gating_func", 1) == 2 ? "deepseek_v3" : "deepseek_v2";
   for (const Name& n : names)
@@ -242,6 +251,7 @@ void set_forms(const Gguf& g, const std::string& prefix, Json& keys) {
   }
   if (type == "jamba") set_jamba(g, prefix, keys);
   if (type == "lfm2") set_lfm2(g, prefix, keys);
+  if (type == "mamba2" || type == "granitemoehybrid" || type == "nemotron_h") set_mamba2(g, prefix, keys);
   if (type == "phimoe") keys["lm_head_bias"] = g.find("output.bias") != nullptr;
   if (type.starts_with("deepseek")) set_latent(g, prefix, keys);
   if (type == "cohere" || type == "cohere2") {
@@ -263,7 +273,8 @@ Config config_of_gguf(const Gguf& g) {
   keys["mlp_bias"] = g.find("blk.0.ffn_up.bias") != nullptr;
   set_tokens(g, keys);
   set_forms(g, prefix, keys);
-  if (keys["model_type"] == "mamba") {
+  if (keys["model_type"] == "mamba2") return Config(keys, g.path());
+  if (keys["model_type"] == "mamba" || keys["model_type"] == "falcon_mamba") {
     keys["layer_norm_epsilon"] = keys.contains("rms_norm_eps") ? keys["rms_norm_eps"] : Json(1e-5);
     keys["use_conv_bias"] = g.find("blk.0.ssm_conv1d.bias") != nullptr;
     keys["use_bias"] = g.find("blk.0.ssm_in.bias") != nullptr;

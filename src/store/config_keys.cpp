@@ -7,6 +7,29 @@
 #include "store/bounds.h"
 
 namespace madang {
+
+void refuse(std::string_view key, const std::string& where, std::string expected, const Json& found) {
+  throw Error(Kind::format, say("the configuration's {} cannot be", key))
+      .at(where)
+      .expected(std::move(expected))
+      .found(found.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 120));
+}
+
+void move_key(Json& keys, std::string_view from, std::string_view to) {
+  if (!keys.contains(from)) return;
+  if (!keys.contains(to)) keys[std::string(to)] = keys.at(std::string(from));
+  keys.erase(std::string(from));
+}
+
+int64_t size_in(const Json& keys, const char* key, int64_t fallback, int64_t most, const std::string& where) {
+  if (!keys.contains(key)) return fallback;
+  const Json& value = keys.at(key);
+  const double n = value.is_number() ? value.get<double>() : 0;
+  if (!(n >= 1 && n <= static_cast<double>(most)) || n != std::floor(n))
+    refuse(key, where, fmt::format("1 .. {}", most), value);
+  return static_cast<int64_t>(n);
+}
+
 namespace {
 
 /// Older names of the same thing, in all architectures that have them.
@@ -39,29 +62,6 @@ constexpr Renamed renamed[] = {
     {"window_size", "sliding_window"},
     {"embedding_dim", "hidden_size"},
 };
-
-[[noreturn]] void refuse(std::string_view key, const std::string& where, std::string expected, const Json& found) {
-  throw Error(Kind::format, say("the configuration's {} cannot be", key))
-      .at(where)
-      .expected(std::move(expected))
-      .found(found.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 120));
-}
-
-void move_key(Json& keys, std::string_view from, std::string_view to) {
-  if (!keys.contains(from)) return;
-  if (!keys.contains(to)) keys[std::string(to)] = keys.at(std::string(from));
-  keys.erase(std::string(from));
-}
-
-/// A whole number in 1 .. most, or `fallback` if the key is absent.
-int64_t size_in(const Json& keys, const char* key, int64_t fallback, int64_t most, const std::string& where) {
-  if (!keys.contains(key)) return fallback;
-  const Json& value = keys.at(key);
-  const double n = value.is_number() ? value.get<double>() : 0;
-  if (!(n >= 1 && n <= static_cast<double>(most)) || n != std::floor(n))
-    refuse(key, where, fmt::format("1 .. {}", most), value);
-  return static_cast<int64_t>(n);
-}
 
 bool flag_in(const Json& keys, const char* key, bool fallback, const std::string& where) {
   if (!keys.contains(key)) return fallback;
@@ -125,6 +125,14 @@ Json attending_layers(const Json& keys, int64_t layers, const std::string& where
   return types;
 }
 
+/// Whether a layer has positions, in families where some have none.
+bool rotates(const Json& keys, int64_t layer, const std::string& where) {
+  const auto at = static_cast<size_t>(layer);
+  const Json given = keys.value("no_rope_layers", Json::array());  // in spite of its name, 1 where a layer rotates
+  if (at < given.size()) return given[at] != Json(0);
+  return (layer + 1) % size_in(keys, "no_rope_layer_interval", 4, 1 << 12, where) != 0;
+}
+
 /// layer_types from what older files say about windows; takes those keys away.
 void set_layer_types(Json& keys, const std::string& where) {
   const int64_t layers = size_in(keys, "num_hidden_layers", 0, 1 << 12, where);
@@ -141,13 +149,8 @@ void set_layer_types(Json& keys, const std::string& where) {
       if (!type.is_string()) refuse("layer_types", where, "names", type);
   } else {
     if (keys.contains("attention_chunk_size")) {  // Llama 4: rotating layers see their chunk
-      const int64_t interval = size_in(keys, "no_rope_layer_interval", 4, 1 << 12, where);
-      const Json given = keys.value("no_rope_layers", Json::array());
-      for (int64_t i = 0; i < layers; ++i) {
-        const auto at = static_cast<size_t>(i);
-        const bool rotates = at < given.size() ? given[at] != Json(0) : (i + 1) % interval != 0;
-        types.push_back(rotates ? "chunked_attention" : "full_attention");
-      }
+      for (int64_t i = 0; i < layers; ++i)
+        types.push_back(rotates(keys, i, where) ? "chunked_attention" : "full_attention");
       keys["layer_types"] = types;
       return set_layer_types(keys, where);
     }
@@ -168,8 +171,10 @@ void set_layer_types(Json& keys, const std::string& where) {
     if (keys.contains("use_sliding_window") && keys.contains("max_window_layers") &&
         keys.at("max_window_layers") != Json(0))
       first = size_in(keys, "max_window_layers", 0, 1 << 30, where);
+    const bool smollm = keys.at("model_type") == "smollm3";  // windows where there are no positions
     for (int64_t i = 0; i < layers; ++i) {
-      const bool sliding = windowed && i >= first && (pattern == 0 || (i + 1) % pattern != 0);
+      const bool sliding =
+          windowed && i >= first && (pattern == 0 || (i + 1) % pattern != 0) && !(smollm && rotates(keys, i, where));
       types.push_back(keys.contains("num_attention_heads") ? (sliding ? "sliding_attention" : "full_attention")
                                                            : keys.at("model_type"));
     }
@@ -204,6 +209,13 @@ Json one_rope(Json rope, const Json& outer, const std::string& where) {
   for (const char* key : {"rope_theta", "partial_rotary_factor", "original_max_position_embeddings"})
     if (!rope.contains(key) && outer.contains(key)) rope[key] = outer.at(key);
   if (!rope.contains("rope_theta")) rope["rope_theta"] = 10000.0;
+  // Only these classes of transformers turn a part of each head when nothing is scaled; GGUF's readers all do.
+  constexpr std::string_view partial[] = {"gpt_neox", "gptj",     "phi",   "phi3",      "solar_open",
+                                          "glm4",     "stablelm", "bamba", "qwen3_next"};
+  const std::string family = outer.at("model_type");
+  if (type == "default" && outer.at("source_format") == "hugging_face" &&
+      std::find(std::begin(partial), std::end(partial), family) == std::end(partial))
+    rope.erase("partial_rotary_factor");
   // longrope leaves the factor to be the ratio of its two lengths.
   const int64_t trained = size_in(rope, "original_max_position_embeddings", 0, 1ll << 40, where);
   if (type == "longrope" && !rope.contains("factor") && trained > 0)
@@ -278,6 +290,7 @@ Json normalised(const Json& given, const std::string& where) {
   Json keys = flattened(given, where);
   if (!keys.contains("model_type") || !keys.at("model_type").is_string())
     throw Error(Kind::missing, say("the configuration has no {}", "model_type")).at(where);
+  name_mamba2(keys);
   for (const Renamed& r : renamed) move_key(keys, r.older, r.key);
   if (keys.at("model_type") == "lfm2")  // the first repositories' names, which count before the later ones
     for (auto [first, later] :
@@ -288,6 +301,7 @@ Json normalised(const Json& given, const std::string& where) {
     if (!keys.contains(key)) keys[key] = value;  // a null in the file is an answer too: none
   drop_nulls(keys);
   if (!keys.contains("source_format")) keys["source_format"] = "hugging_face";
+  derive_mamba2(keys, where);
   set_layer_types(keys, where);
   if (keys.contains("num_attention_heads"))
     derive_attention(keys, where);

@@ -112,6 +112,16 @@ StoredTensor turned(const StoredTensor& from) {
   return t;
 }
 
+/// The first or second half of the rows. A view.
+StoredTensor half_rows(StoredTensor t, bool lower) {
+  const int64_t rows = rows_of(t), n = rows / 2;
+  if (rows % 2 != 0 || t.shape.empty()) unfit(t, say("tensor {} cannot be halved", shown(t.name)), "2 n");
+  const size_t half = t.bytes.size() / 2;
+  t.bytes = t.bytes.subspan(lower ? half : 0, half);
+  t.shape[0] = n;
+  return t;
+}
+
 enum class Half { all, even, odd, first, second };
 
 StoredTensor turned_expert(const Making& m, Half half) {
@@ -149,6 +159,16 @@ StoredTensor expert(const Making& m) {
     unfit(t, say("tensor {} does not hold expert {}", shown(t.name), index.value_or(-1)),
           fmt::format("[> {}, ...]", index.value_or(-1)));
   return slice(t, *index);
+}
+
+StoredTensor upper_rows(const Making& m) { return half_rows(m.part(), false); }
+StoredTensor lower_rows(const Making& m) { return half_rows(m.part(), true); }
+StoredTensor expert_upper(const Making& m) { return half_rows(expert(m), false); }
+StoredTensor expert_lower(const Making& m) { return half_rows(expert(m), true); }
+StoredTensor flat(const Making& m) {
+  StoredTensor t = m.part();
+  t.shape = {t.numel()};
+  return t;
 }
 
 StoredTensor expert_turned(const Making& m) { return turned_expert(m, Half::all); }
@@ -203,9 +223,9 @@ StoredTensor half_of_heads(const Making& m, int64_t which) {
 StoredTensor first_of_heads(const Making& m) { return half_of_heads(m, 0); }
 StoredTensor second_of_heads(const Making& m) { return half_of_heads(m, 1); }
 
-StoredTensor flat(const Making& m) {
-  StoredTensor t = m.part();
-  t.shape = {t.numel()};
+StoredTensor stack(const Making& m) {
+  StoredTensor t = join(m);
+  t.shape = {static_cast<int64_t>(m.parts.size()), t.numel() / static_cast<int64_t>(m.parts.size())};
   return t;
 }
 

@@ -4,7 +4,8 @@
 //   {"model.layers.{}.self_attn.q_proj.{}", "blk.{}.attn_q.{}", unpair, "num_attention_heads"}
 //
 // `{}` stands for one piece between dots, `{...}` for any rest; stored names take the pieces in order, or by number
-// ({0}). Several stored names with " + " between them are given to the operation together. Rules are tried in order,
+// ({0}). Several stored names with " + " between them are given to the operation together, and `*` in one stands for
+// 0, 1, 2, ... as far as there are such tensors. Rules are tried in order,
 // and one counts only if all its stored names are there, so that two layouts of one thing are two rules. A name that no
 // rule knows stands for itself.
 //
@@ -55,8 +56,15 @@ StoredTensor first_of_heads(const Making&);
 StoredTensor second_of_heads(const Making&);
 /// All axes as one. A view.
 StoredTensor flat(const Making&);
+/// All parts, [n] each, as the rows of a matrix. Copies.
+StoredTensor stack(const Making&);
 /// [in, out] to [out, in] (GPT-2's Conv1D). Plain floats only. Copies.
 StoredTensor transpose(const Making&);
+// Of a matrix gate above up, or a stack of such: the upper or lower half of the rows, of slice e of a stack. Views.
+StoredTensor upper_rows(const Making&);
+StoredTensor lower_rows(const Making&);
+StoredTensor expert_upper(const Making&);
+StoredTensor expert_lower(const Making&);
 // Of a stack of experts [e, in, rows]: slice e turned to [rows, in]; all rows, or the even or odd ones, or the first or
 // second half of them. And of [e, rows] the same of a vector. Plain floats only. Copies.
 StoredTensor expert_turned(const Making&);

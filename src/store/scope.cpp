@@ -67,9 +67,15 @@ struct Scope::State {
       const std::string name = filled(left.substr(0, end), found.pieces);
       left.remove_prefix(std::min(end + 3, left.size()));
       found.tried += (found.tried.empty() ? "" : ", ") + name;
-      const StoredTensor* t = source->find(name);
-      if (!t) return false;
-      parts.push_back(t);
+      const size_t star = name.find('*'), before = parts.size();
+      for (int64_t i = 0;; ++i) {
+        const std::string one =
+            star == name.npos ? name : fmt::format("{}{}{}", name.substr(0, star), i, name.substr(star + 1));
+        const StoredTensor* t = source->find(one);
+        if (t) parts.push_back(t);
+        if (!t || star == name.npos) break;
+      }
+      if (parts.size() == before) return false;
     }
     found.parts = std::move(parts);
     return true;

@@ -198,5 +198,36 @@ TEST(Simd, MemoriesFollowTheReference) {
   }
 }
 
+TEST(Simd, SsdFollowsTheReference) {
+  Random random(test::seed());
+  const int64_t n = 7, heads = 6, dim = 3, groups = 2, states = 24;
+  const auto x = normals(random, n * heads * dim), B = normals(random, n * groups * states),
+             C = normals(random, n * groups * states), D = normals(random, heads);
+  auto delta = normals(random, n * heads), A = normals(random, heads);
+  for (float& d : delta) d = std::fabs(d);
+  for (float& a : A) a = -std::fabs(a);
+  std::vector<float> reference;
+  for (const Kernels* k : std::vector{&ref_kernels, tables().front(), tables().back()}) {
+    std::vector<float> h(static_cast<size_t>(heads * dim * states)), y(x.size());
+    k->ssd({.n = n,
+            .heads = heads,
+            .head_dim = dim,
+            .groups = groups,
+            .states = states,
+            .begin = 0,
+            .end = heads,
+            .x = x.data(),
+            .delta = delta.data(),
+            .A = A.data(),
+            .D = D.data(),
+            .B = B.data(),
+            .C = C.data(),
+            .h = h.data(),
+            .y = y.data()});
+    if (reference.empty()) reference = y;
+    for (size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y[i], reference[i], 3e-5f) << k->name;
+  }
+}
+
 }  // namespace
 }  // namespace madang

@@ -166,6 +166,38 @@ TEST(Forward, RecurrencesInPiecesAreTheWhole) {
   }
 }
 
+TEST(Forward, SsdInPiecesIsTheWhole) {
+  Random random(test::seed());
+  for (const Kernels* kernels : tables())
+    for (int64_t N : {16, 12}) {  // as vectors, and as it comes
+      Bench bench(2, *kernels);
+      const int64_t T = 23, heads = 6, C = heads * 13, groups = 3;
+      Buffer x = random_buffer(random, {T, C}), delta = random_buffer(random, {T, heads}, 0.1f),
+             A = random_buffer(random, {heads}), B = random_buffer(random, {T, groups * N}),
+             K = random_buffer(random, {T, groups * N}), D = random_buffer(random, {heads});
+      for (int64_t i = 0; i < heads; ++i) A.f32()[i] = -std::fabs(A.f32()[i]);
+      for (int64_t i = 0; i < T * heads; ++i) delta.f32()[i] = std::fabs(delta.f32()[i]);
+      auto cut = [](const Buffer& all, int64_t at, int64_t n) {
+        return Tensor{all.view().row(at), DType::f32, {n, all.view().cols()}};
+      };
+      std::vector<Buffer> results;
+      for (int64_t chunk : {T, int64_t{5}, int64_t{1}}) {
+        Buffer out(DType::f32, {T, C});
+        std::vector<float> h(static_cast<size_t>(C * N));
+        for (int64_t at = 0; at < T; at += chunk) {
+          const int64_t n = std::min(chunk, T - at);
+          const RecurrentSegment part{0, n, h.data()};
+          Tensor y = ssd(bench.c, cut(x, at, n), cut(delta, at, n), A, cut(B, at, n), cut(K, at, n), D, groups,
+                         std::span(&part, 1));
+          std::memcpy(out.f32() + at * C, y.data, static_cast<size_t>(y.bytes()));
+        }
+        results.push_back(out);
+      }
+      EXPECT_TRUE(same_bits(results[0], results[1])) << kernels->name;
+      EXPECT_TRUE(same_bits(results[0], results[2])) << kernels->name;
+    }
+}
+
 TEST(Forward, FrameGivesBackAllButTheResult) {
   Bench bench;
   Tensor x = bench.c.make({3, 5});

@@ -51,6 +51,8 @@ TEST_P(Gradient, RmsNorm) {
   const float offset = GetParam() % 2 ? 1.0f : 0.0f;
   check_gradients([&](Ctx& c) { return rms_norm(c, x, w, 0.1f, offset); }, {x}, {w}, random);
   check_gradients([&](Ctx& c) { return rms_norm(c, x, {}, 0.1f); }, {x}, {}, random);
+  Buffer groups = random_buffer(random, {T * 2, D}, 2), pieces = random_buffer(random, {2, D});
+  check_gradients([&](Ctx& c) { return rms_norm(c, groups, pieces, 0.1f, offset); }, {groups}, {pieces}, random);
 }
 
 TEST_P(Gradient, LayerNorm) {
@@ -180,6 +182,27 @@ TEST_P(Gradient, SelectiveScan) {
   check_gradients(
       [&](Ctx& c) { return selective_scan(c, x, act(c, Act::softplus, delta), neg_exp(c, a), B, C, d, segments); },
       {x, delta, B, C}, {a, d}, random);
+}
+
+TEST_P(Gradient, Ssd) {
+  const int64_t groups = random.between(1, 2), heads = groups * random.between(1, 2), dim = random.between(1, 4);
+  const int64_t states = random.between(1, 4), first = random.between(1, 5), tokens = first + 2;
+  Buffer x = random_buffer(random, {tokens, heads * dim}), delta = random_buffer(random, {tokens, heads}, 0.3f),
+         shift = random_buffer(random, {heads}, 0.3f), a = random_buffer(random, {heads}, 0.3f),
+         B = random_buffer(random, {tokens, groups * states}), C = random_buffer(random, {tokens, groups * states}),
+         d = random_buffer(random, {heads});
+  const std::vector<RecurrentSegment> segments{{0, first, nullptr}, {first, 2, nullptr}};
+  check_gradients(
+      [&](Ctx& c) { return ssd(c, x, step_sizes(c, delta, shift, 0, 1e9f), neg_exp(c, a), B, C, d, groups, segments); },
+      {x, delta, B, C}, {shift, a, d}, random);
+}
+
+TEST_P(Gradient, StepSizesThatWereCut) {
+  Buffer x = random_buffer(random, {T, D}, 3), shift = random_buffer(random, {D}, 0);
+  for (int64_t i = 0; i < x.view().numel(); ++i)  // corners at the limits: step away from them
+    for (double limit : {0.5, 2.0})
+      if (std::fabs(std::log1p(std::exp(x.f32()[i])) - limit) < 0.05) x.f32()[i] = 0.3f;
+  check_gradients([&](Ctx& c) { return step_sizes(c, x, shift, 0.5f, 2.0f); }, {x}, {shift}, random);
 }
 
 TEST_P(Gradient, Routing) {  // scores far enough apart that a nudge never changes the choice

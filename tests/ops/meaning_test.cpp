@@ -154,6 +154,39 @@ TEST_P(Meaning, Recurrences) {
   });
 }
 
+TEST_P(Meaning, SsdIsAScanWhoseHeadsShare) {
+  const int64_t N = 8 * random.between(1, 2) - GetParam() % 2, groups = random.between(1, 3);
+  const int64_t heads = groups * random.between(1, 3), dim = random.between(1, 5), S = T + 3;
+  Buffer x = random_buffer(random, {S, heads * dim}), raw = random_buffer(random, {S, heads}, 2),
+         shift = random_buffer(random, {heads}), A = random_buffer(random, {heads}, 0.3f),
+         B = random_buffer(random, {S, groups * N}), C = random_buffer(random, {S, groups * N}),
+         skip = random_buffer(random, {heads});
+  const std::vector<RecurrentSegment> segments{{0, T, nullptr}, {T, 3, nullptr}};
+  const float least = 0.3f, most = 1.5f;
+  everywhere([&](Ctx& c) {
+    Tensor delta = step_sizes(c, raw, shift, least, most), y = ssd(c, x, delta, A, B, C, skip, groups, segments);
+    for (int64_t i = 0; i < heads; ++i)
+      for (int64_t p = 0; p < dim; ++p)
+        for (const RecurrentSegment& s : segments) {
+          std::vector<double> h(static_cast<size_t>(N), 0.0);
+          for (int64_t at = s.offset; at < s.offset + s.length; ++at) {
+            const double sum = static_cast<double>(raw.view().row(at)[i]) + shift.f32()[i];
+            const double step = std::clamp<double>(std::log1p(std::exp(sum)), least, most);
+            ASSERT_NEAR(delta.row(at)[i], step, 1e-6 * (1 + step));
+            const double in = x.view().row(at)[i * dim + p];
+            double out = skip.f32()[i] * in;
+            for (int64_t k = 0; k < N; ++k) {
+              const int64_t shared = i * groups / heads * N + k;
+              double& hk = h[static_cast<size_t>(k)];
+              hk = std::exp(step * A.f32()[i]) * hk + step * B.view().row(at)[shared] * in;
+              out += C.view().row(at)[shared] * hk;
+            }
+            ASSERT_NEAR(y.row(at)[i * dim + p], out, 1e-4 * (1 + std::fabs(out)));
+          }
+        }
+  });
+}
+
 // In training keys and values lie packed, in inference on pages: the same bits, across page borders too.
 TEST_P(Meaning, AttentionOfThisForwardIsAttentionThroughPages) {
   AttentionShape s;

@@ -1,5 +1,8 @@
 // Every age of configuration means the same.
 #include "store/config.h"
+
+#include <fstream>
+
 #include "base/error.h"
 #include "store/build.h"
 #include "store/gguf.h"
@@ -41,6 +44,52 @@ TEST(Config, WhatTheFileLeavesUnsaid) {
             80);
 }
 
+TEST(Config, Mamba2UnderEveryName) {
+  auto kinds = [](const Config& c) {
+    std::string letters;
+    for (const std::string& type : c.layer_types()) letters += type[0];
+    return letters;
+  };
+  const Config plain = of(R"({"model_type": "mamba2", "hidden_size": 24, "num_hidden_layers": 2, "num_heads": 6,
+      "head_dim": 8, "n_groups": 3, "state_size": 5, "time_step_limit": [0.5, {"__float__": "Infinity"}]})");
+  EXPECT_EQ(plain.integer("mamba_n_heads"), 6);
+  EXPECT_EQ(plain.integer("mamba_n_groups"), 3);
+  EXPECT_EQ(plain.integer("mamba_d_state"), 5);
+  EXPECT_EQ(plain.real("time_step_least"), 0.5);
+  EXPECT_FALSE(plain.has("time_step_most"));
+  EXPECT_FALSE(plain.has("num_attention_heads"));
+  const Config bamba = with("bamba", R"("attn_layer_indices": [1], "mamba_n_heads": 4, "time_step_limit": [0, 2])");
+  EXPECT_EQ(kinds(bamba), "lfl");
+  EXPECT_EQ(bamba.integer("mamba_d_head"), 4);
+  EXPECT_EQ(bamba.real("time_step_most"), 2);
+  EXPECT_EQ(bamba.rope("full_attention").partial_rotary_factor, 0.5);
+  EXPECT_EQ(kinds(with("nemotron_h", R"("hybrid_override_pattern": "M-*E")")), "lmfm");
+  EXPECT_EQ(with("nemotron_h", R"("hybrid_override_pattern": "M-*E")").integer("num_hidden_layers"), 4);
+  EXPECT_EQ(
+      kinds(with("granitemoehybrid", R"("mamba_n_heads": 2, "layers_block_type": ["mamba", "attention", "mamba"])")),
+      "lfl");
+  const Config nemotron =
+      with("nemotron_h", R"("use_bias": true, "mamba_proj_bias": false, "tie_word_embeddings": true)");
+  EXPECT_TRUE(nemotron.flag("mamba_proj_bias"));
+  EXPECT_FALSE(nemotron.flag("tie_word_embeddings"));
+  EXPECT_EQ(with("zamba2", R"("layers_block_type": ["mamba", "hybrid", "mamba"])").integer("head_dim"), 8);
+  EXPECT_THROW(with("zamba2", R"("layers_block_type": ["mamba", "moe", "mamba"])"), Error);
+  EXPECT_THROW(with("nemotron_h", R"("hybrid_override_pattern": "MX")"), Error);
+  EXPECT_THROW(with("bamba", R"("mamba_n_heads": 3)"), Error);
+  EXPECT_THROW(with("bamba", R"("mamba_n_heads": 4, "time_step_limit": [2, 1])"), Error);
+}
+
+TEST(Config, InfinityAsPythonWritesIt) {
+  TemporaryFolder folder;
+  const std::string path = folder / "config.json";
+  std::ofstream(path) << R"({"model_type": "mamba2", "num_hidden_layers": 2, "note": "\"NaN, Infinity",
+      "time_step_limit": [-Infinity, Infinity], "other": NaN})";
+  const Config c = read_config(path);
+  EXPECT_EQ(c.real("time_step_least"), 0);
+  EXPECT_FALSE(c.has("time_step_most"));
+  EXPECT_EQ(c.text("note"), "\"NaN, Infinity");
+}
+
 TEST(Config, WindowsOfEveryAge) {
   EXPECT_EQ(types(with("mistral", R"("sliding_window": 8)")), "sss");
   EXPECT_EQ(types(with("mistral", "")), "sss");  // 4096 where the file is silent
@@ -49,6 +98,8 @@ TEST(Config, WindowsOfEveryAge) {
   EXPECT_EQ(types(with("qwen2", R"("sliding_window": 8, "use_sliding_window": false, "max_window_layers": 1)")), "fff");
   EXPECT_EQ(types(with("qwen2", R"("sliding_window": 8, "use_sliding_window": true, "max_window_layers": 1)")), "fss");
   EXPECT_EQ(types(with("qwen2", R"("sliding_window": 8, "use_sliding_window": true, "max_window_layers": 0)")), "sss");
+  EXPECT_EQ(types(with("smollm3", R"("sliding_window": 8, "use_sliding_window": true, "no_rope_layers": [1, 0, 1])")),
+            "fsf");
   EXPECT_EQ(types(with("gemma3_text", R"("sliding_window_pattern": 3)")), "ssf");
   EXPECT_EQ(types(with("gemma3_text", R"("_sliding_window_pattern": 6, "sliding_window_pattern": 2)")), "sfs");
   EXPECT_EQ(types(with("gemma3_text", R"("layer_types": ["full_attention", "sliding_attention", "full_attention"])")),
@@ -56,6 +107,8 @@ TEST(Config, WindowsOfEveryAge) {
 }
 
 TEST(Config, RopeOfEveryAge) {
+  EXPECT_EQ(with("llama", R"("partial_rotary_factor": 0.5)").rope().partial_rotary_factor, 1);  // its class ignores it
+  EXPECT_EQ(with("glm4", R"("partial_rotary_factor": 0.5)").rope().partial_rotary_factor, 0.5);
   const Config older = with("llama", R"("rope_theta": 5e5, "rope_scaling": {"type": "linear", "factor": 4})");
   const Config newer = with("llama", R"("rope_parameters": {"rope_theta": 5e5, "rope_type": "linear", "factor": 4})");
   for (const Config& c : {older, newer}) {

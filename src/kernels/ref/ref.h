@@ -36,6 +36,9 @@ void kv_decode(KvType type, const std::byte* in, int64_t dim, float* out);
 void scan(const ScanTask& task);
 void scan_back(const ScanTask& task, const float* dy, float* dx, float* ddelta, float* dA, float* dD, float* dB,
                float* dC);
+void ssd(const SsdTask& task);
+void ssd_back(const SsdTask& task, const float* dy, float* dx, float* ddelta, float* dA, float* dD, float* dB,
+              float* dC);
 void conv(const ConvTask& task);
 void conv_back(const ConvTask& task, const float* dy, float* dx, float* dw, float* dbias);
 void wkv(const WkvTask& task);

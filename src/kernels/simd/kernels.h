@@ -25,6 +25,7 @@ Kernels fill(const char* name) {
   k.rope = rope<V>;
   k.attend = attend<V, P>;
   k.scan = scan<V>;
+  k.ssd = ssd<V>;
   k.kv_encode = kv_encode<V>;
   k.wkv = wkv<V>;
   k.memory = memory<V>;
