@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <iostream>
 #include <map>
-#include <set>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -14,15 +13,24 @@
 namespace madang {
 namespace {
 
-Json state_of(const Model& model, KvType kv) {
-  int64_t per_token = 0, fixed = 0, windows = 0;
-  for (const StateSpec& s : model.states()) {
+/// Lengths at which the state is shown: a question, a long document, a shelf of books.
+constexpr int64_t shown_lengths[] = {100, 10'000, 100'000};
+
+Json state_of(const std::vector<StateSpec>& layers, KvType kv) {
+  int64_t per_token = 0, most = 0;
+  for (const StateSpec& s : layers) {
     if (s.kind == StateKind::paged || s.kind == StateKind::latent) per_token += s.bytes_per_token(kv);
-    if (s.kind == StateKind::rolling) windows += s.bytes_at(kv, s.window);
-    if (s.kind == StateKind::recurrent) fixed += s.bytes_at(kv, 1);
+    if (s.kind == StateKind::rolling) most += s.bytes_at(kv, s.window);
+    if (s.kind == StateKind::recurrent) most += s.bytes_at(kv, 1);
   }
   // Windows and recurrences: what a sequence holds at most, however long it becomes.
-  return {{"bytes_per_token", per_token}, {"bytes_per_sequence", fixed + windows}};
+  Json state = {{"bytes_per_token", per_token}, {"bytes_per_sequence", most}, {"bytes_at", Json::object()}};
+  for (int64_t length : shown_lengths) {
+    int64_t sum = 0;
+    for (const StateSpec& s : layers) sum += s.bytes_at(kv, length);
+    state["bytes_at"][std::to_string(length)] = sum;
+  }
+  return state;
 }
 
 Json tokenizer_facts(const Checkpoint& c) {
@@ -35,27 +43,41 @@ Json tokenizer_facts(const Checkpoint& c) {
   return facts;
 }
 
-Json facts_of(const Checkpoint& c, const Model* model, KvType kv) {
-  const Parameters p = count_parameters(c.source(), c.config());
-  Json facts = {{"name", c.name()},
-                {"path", c.path()},
-                {"architecture", c.config().architecture()},
-                {"format", c.config().text("source_format", "")},
-                {"licence", c.licence()},
-                {"file_bytes", c.source().file_bytes()},
+Json facts_of(const Parameters& p, const Config& config, const std::string& name, const std::string& path) {
+  Json facts = {{"name", name},
+                {"path", path},
+                {"architecture", config.architecture()},
+                {"format", config.text("source_format", "")},
                 {"parameters", p.total},
                 {"active_parameters", p.active},
                 {"bits_per_weight", p.total ? 8.0 * static_cast<double>(p.bytes) / static_cast<double>(p.total) : 0.0}};
-  facts["state"] = model ? state_of(*model, kv) : Json(nullptr);
   facts["types"] = Json::object();
-  for (auto& [name, type] : p.by_type) facts["types"][name] = {{"tensors", type.first}, {"bytes", type.second}};
+  for (auto& [type_name, type] : p.by_type)
+    facts["types"][type_name] = {{"tensors", type.first}, {"bytes", type.second}};
+  facts["config"] = config.keys();
+  facts["tensors"] = Json::array();
+  return facts;
+}
+
+Json facts_of(const Checkpoint& c, const Model* model, KvType kv) {
+  Json facts = facts_of(count_parameters(c.source(), c.config()), c.config(), c.name(), c.path());
+  facts["licence"] = c.licence();
+  facts["file_bytes"] = c.source().file_bytes();
+  facts["state"] = model ? state_of(model->states(), kv) : Json(nullptr);
   facts["tokenizer"] = tokenizer_facts(c);
   facts["template_bytes"] = c.chat_template_text().size();
-  facts["config"] = c.config().keys();
-  facts["tensors"] = Json::array();
   for (const StoredTensor& t : c.source().tensors())
     facts["tensors"].push_back(
         {{"name", t.name}, {"type", t.type_name()}, {"shape", t.shape}, {"bytes", t.file_bytes()}});
+  return facts;
+}
+
+/// Of a configuration alone.
+Json facts_of(const Config& config, KvType kv) {
+  const Blueprint blueprint = blueprint_of(config);
+  Json facts = facts_of(count_parameters(blueprint, config), config, "", config.where());
+  facts["state"] = state_of(blueprint.states, kv);
+  for (const NamedShape& w : blueprint.weights) facts["tensors"].push_back({{"name", w.name}, {"shape", w.shape}});
   return facts;
 }
 
@@ -96,11 +118,8 @@ void add_sizes(const Config& config, Rows& rows) {
   rows.emplace_back(say("context"), number("max_position_embeddings"));
 }
 
-Rows summary_rows(const Json& facts, const Checkpoint& c, const Surroundings& around) {
+void add_costs(const Json& facts, const Surroundings& around, Rows& rows) {
   auto count = [&](const char* key) { return human_count(facts[key].get<double>()); };
-  Rows rows = {{say("name"), c.name()}, {say("path"), c.path()}, {say("architecture"), c.config().architecture()}};
-  rows.emplace_back(say("licence"), c.licence());
-  rows.emplace_back(say("file"), human_bytes(static_cast<double>(c.source().file_bytes())));
   std::string parameters = count("parameters");
   if (facts["active_parameters"] != facts["parameters"])
     parameters += "  " + around.words(say("({} active for each token)", count("active_parameters")));
@@ -111,11 +130,15 @@ Rows summary_rows(const Json& facts, const Checkpoint& c, const Surroundings& ar
   rows.emplace_back(say("weights"),
                     around.words(say("{} bits each on average ({})",
                                      fmt::format("{:.2f}", facts["bits_per_weight"].get<double>()), types)));
-  if (const Json& state = facts["state"]; !state.is_null()) {
-    rows.emplace_back(say("state per token"), human_bytes(state["bytes_per_token"].get<double>()));
-    rows.emplace_back(say("state per sequence"), human_bytes(state["bytes_per_sequence"].get<double>()));
-  }
-  add_sizes(c.config(), rows);
+  const Json& state = facts["state"];
+  if (state.is_null()) return;
+  rows.emplace_back(say("state per token"), human_bytes(state["bytes_per_token"].get<double>()));
+  rows.emplace_back(say("state per sequence"), human_bytes(state["bytes_per_sequence"].get<double>()));
+  for (auto& [length, bytes] : state["bytes_at"].items())
+    rows.emplace_back(say("state at {} tokens", length), human_bytes(bytes.get<double>()));
+}
+
+void add_text_parts(const Json& facts, const Checkpoint& c, const Surroundings& around, Rows& rows) {
   if (const Json& t = facts["tokenizer"]; !t.is_null()) {
     std::string text = fmt::format("{}, {}", c.tokenizer()->kind(), t["tokens"].get<int64_t>());
     rows.emplace_back(say("tokenizer"), text);
@@ -128,7 +151,39 @@ Rows summary_rows(const Json& facts, const Checkpoint& c, const Surroundings& ar
   }
   rows.emplace_back(say("chat template"), c.chat_template() ? human_bytes(facts["template_bytes"].get<double>())
                                                             : around.words(say("none: chats in plain text")));
+}
+
+Rows summary_rows(const Json& facts, const Checkpoint& c, const Surroundings& around) {
+  Rows rows = {{say("name"), c.name()}, {say("path"), c.path()}, {say("architecture"), c.config().architecture()}};
+  rows.emplace_back(say("licence"), c.licence());
+  rows.emplace_back(say("file"), human_bytes(static_cast<double>(c.source().file_bytes())));
+  add_costs(facts, around, rows);
+  add_sizes(c.config(), rows);
+  add_text_parts(facts, c, around, rows);
   return rows;
+}
+
+Rows summary_rows(const Json& facts, const Config& config, const Surroundings& around) {
+  Rows rows = {{say("path"), config.where()}, {say("architecture"), config.architecture()}};
+  add_costs(facts, around, rows);
+  add_sizes(config, rows);
+  return rows;
+}
+
+void show(const Json& facts, Surroundings& around) {
+  *around.out << facts.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
+int inspect_configuration(const Arguments& arguments, Surroundings& around) {
+  const Config config = read_config(*arguments.text("--config"));
+  const Json facts = facts_of(config, kv_type(arguments, KvType::f16));
+  if (arguments.has("--json")) return show(facts, around), 0;
+  show_rows(summary_rows(facts, config, around), around);
+  if (!arguments.has("--tensors")) return 0;
+  *around.out << '\n';
+  for (const Json& t : facts["tensors"])
+    *around.out << t["name"].get<std::string>() << "  " << t["shape"].dump() << '\n';
+  return 0;
 }
 
 void show_tensors(const Checkpoint& c, Surroundings& around) {
@@ -141,6 +196,10 @@ void show_tensors(const Checkpoint& c, Surroundings& around) {
 }
 
 int run(const Arguments& arguments, Surroundings& around) {
+  if (arguments.operands().empty()) {
+    if (arguments.has("--config")) return inspect_configuration(arguments, around);
+    throw Error(Kind::usage, say("{} is needed", "MODEL"));
+  }
   const std::string path = find_model(around, arguments.operands()[0]);
   OpenOptions options{.config_path = arguments.text("--config", "")};
   std::shared_ptr<const Checkpoint> c;
@@ -156,8 +215,7 @@ int run(const Arguments& arguments, Surroundings& around) {
     *around.err << fault.render(around.language) << "\n\n";
   }
   const Json facts = facts_of(*c, model, kv_type(arguments, KvType::f16));
-  if (arguments.has("--json"))
-    return *around.out << facts.dump(2, ' ', false, Json::error_handler_t::replace) << '\n', 0;
+  if (arguments.has("--json")) return show(facts, around), 0;
   show_rows(summary_rows(facts, *c, around), around);
   if (arguments.has("--tensors")) *around.out << '\n', show_tensors(*c, around);
   if (arguments.has("--template")) *around.out << '\n' << c->chat_template_text() << '\n';
@@ -169,17 +227,21 @@ int run(const Arguments& arguments, Surroundings& around) {
 Command inspect_command() {
   return {
       .name = "inspect",
-      .operands = "MODEL",
+      .operands = "[MODEL]",
       .summary = say("what a model is and what it costs"),
       .about = {say(
           "Architecture, sizes, parameters, memory that a conversation takes, tokenizer, template and weights. "
-          "A model of an architecture madang cannot run is shown as far as its files tell.")},
+          "A model of an architecture madang cannot run is shown as far as its files tell. With --config and no model, "
+          "a "
+          "configuration alone is counted: what a model would be and cost before its weights are fetched.")},
       .flags = {{"--tensors", "", "", say("also every tensor: name, shape, type, size")},
                 {"--template", "", "", say("also the chat template's own text")},
-                {"--config", "", "FILE", say("a config.json in place of the model's own")},
+                {"--config", "", "FILE", say("a config.json in place of the model's own, or without a model")},
                 {"--kv-type", "", "f32|f16|bf16|q8", say("how keys and values are kept (f16 if not given)")},
                 {"--json", "", "", say("as JSON, for programs: everything")}},
       .examples = {{"madang inspect smollm2-135m-instruct", say("the facts as a table")},
+                   {"madang inspect --config Mixtral-8x7B/config.json",
+                    say("parameters and memory before the download")},
                    {"madang inspect ./model --json | jq .state", say("one fact for a program")}},
       .run = run,
   };

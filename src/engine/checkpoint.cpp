@@ -29,30 +29,6 @@ std::vector<To> copied(const std::vector<From>& in) {
   return {in.begin(), in.end()};
 }
 
-Vocabulary vocabulary_of(const Gguf& file) {
-  Vocabulary v;
-  v.where = file.path();
-  v.name = file.text("general.name", "");
-  v.model = file.text("tokenizer.ggml.model");
-  v.pre = file.text("tokenizer.ggml.pre", "");
-  v.tokens = copied<std::string>(file.texts("tokenizer.ggml.tokens"));
-  v.scores = file.reals("tokenizer.ggml.scores");
-  for (int64_t type : file.integers("tokenizer.ggml.token_type")) v.types.push_back(static_cast<int32_t>(type));
-  v.merges = copied<std::string>(file.texts("tokenizer.ggml.merges"));
-  if (const GgufValue* map = file.value("tokenizer.ggml.precompiled_charsmap"))
-    v.precompiled_charsmap.assign(reinterpret_cast<const char*>(map->bytes.data()), map->bytes.size());
-  v.bos = token_id(file, "tokenizer.ggml.bos_token_id");
-  v.eos = token_id(file, "tokenizer.ggml.eos_token_id");
-  v.unk = token_id(file, "tokenizer.ggml.unknown_token_id");
-  v.pad = token_id(file, "tokenizer.ggml.padding_token_id");
-  v.eot = token_id(file, "tokenizer.ggml.eot_token_id");
-  v.add_bos = flag(file, "tokenizer.ggml.add_bos_token");
-  v.add_eos = flag(file, "tokenizer.ggml.add_eos_token");
-  v.add_space_prefix = flag(file, "tokenizer.ggml.add_space_prefix");
-  v.remove_extra_whitespaces = flag(file, "tokenizer.ggml.remove_extra_whitespaces");
-  return v;
-}
-
 bool is_gguf(const std::string& path) {
   if (!fs::is_regular_file(path)) return false;
   auto file = MappedFile::open(path);
@@ -89,6 +65,30 @@ std::string template_of(const Json& config) {
 }
 
 }  // namespace
+
+Vocabulary vocabulary_of(const Gguf& file) {
+  Vocabulary v;
+  v.where = file.path();
+  v.name = file.text("general.name", "");
+  v.model = file.text("tokenizer.ggml.model");
+  v.pre = file.text("tokenizer.ggml.pre", "");
+  v.tokens = copied<std::string>(file.texts("tokenizer.ggml.tokens"));
+  v.scores = file.reals("tokenizer.ggml.scores");
+  for (int64_t type : file.integers("tokenizer.ggml.token_type")) v.types.push_back(static_cast<int32_t>(type));
+  v.merges = copied<std::string>(file.texts("tokenizer.ggml.merges"));
+  if (const GgufValue* map = file.value("tokenizer.ggml.precompiled_charsmap"))
+    v.precompiled_charsmap.assign(reinterpret_cast<const char*>(map->bytes.data()), map->bytes.size());
+  v.bos = token_id(file, "tokenizer.ggml.bos_token_id");
+  v.eos = token_id(file, "tokenizer.ggml.eos_token_id");
+  v.unk = token_id(file, "tokenizer.ggml.unknown_token_id");
+  v.pad = token_id(file, "tokenizer.ggml.padding_token_id");
+  v.eot = token_id(file, "tokenizer.ggml.eot_token_id");
+  v.add_bos = flag(file, "tokenizer.ggml.add_bos_token");
+  v.add_eos = flag(file, "tokenizer.ggml.add_eos_token");
+  v.add_space_prefix = flag(file, "tokenizer.ggml.add_space_prefix");
+  v.remove_extra_whitespaces = flag(file, "tokenizer.ggml.remove_extra_whitespaces");
+  return v;
+}
 
 std::shared_ptr<const Tokenizer> open_tokenizer(const std::string& path, const TiktokenExtras& extras) {
   if (is_gguf(path)) return Tokenizer::from_vocabulary(vocabulary_of(Gguf(path)));
@@ -146,7 +146,7 @@ void Checkpoint::read_defaults() {
   };
   for (int64_t id : config_.integers("eos_token_id")) end(id);
   if (tokenizer_) std::ranges::for_each(tokenizer_->ends(), end);
-  if (source_->gguf()) return;
+  if (const Gguf* gguf = source_->gguf()) return read_gguf_defaults(*gguf);
   auto file = json_beside(source_->folder(), "generation_config.json");
   if (!file || !file->is_object()) return;
   auto number = [&](const char* key) -> std::optional<double> {
@@ -161,6 +161,19 @@ void Checkpoint::read_defaults() {
     if (auto k = number("top_k")) defaults_.top_k = static_cast<int64_t>(*k);
   }
   defaults_.repetition_penalty = number("repetition_penalty");
+}
+
+void Checkpoint::read_gguf_defaults(const Gguf& file) {
+  for (const char* key : {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"})
+    if (const auto id = token_id(file, key); id && std::ranges::find(defaults_.ends, *id) == defaults_.ends.end())
+      defaults_.ends.push_back(*id);
+  auto number = [&](const char* key) -> std::optional<double> {
+    return file.has(key) ? std::optional(file.real(key)) : std::nullopt;
+  };
+  defaults_.temperature = number("general.sampling.temp");
+  defaults_.top_p = number("general.sampling.top_p"), defaults_.min_p = number("general.sampling.min_p");
+  if (file.has("general.sampling.top_k")) defaults_.top_k = file.integer("general.sampling.top_k");
+  defaults_.repetition_penalty = number("general.sampling.penalty_repeat");
 }
 
 const Model& Checkpoint::model() const {

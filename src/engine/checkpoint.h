@@ -35,6 +35,7 @@ class Checkpoint {
   const std::string& path() const { return source_->path(); }
   const std::string& name() const { return name_; }
   const Source& source() const { return *source_; }
+  const std::shared_ptr<const Source>& shared_source() const { return source_; }
   const Config& config() const { return config_; }
   /// Throws Kind::missing if opened without weights.
   const Model& model() const;
@@ -58,6 +59,7 @@ class Checkpoint {
   Checkpoint() = default;
   void read_text_parts();
   void read_defaults();
+  void read_gguf_defaults(const Gguf& file);
 
   std::shared_ptr<const Source> source_;
   Config config_;
@@ -68,6 +70,9 @@ class Checkpoint {
   std::unique_ptr<WeightStore> weights_;
   std::unique_ptr<Model> model_;
 };
+
+/// What a GGUF says of its tokenizer. Throws Kind::missing if it has none.
+Vocabulary vocabulary_of(const Gguf& file);
 
 /// The tokenizer alone: of a GGUF, a tokenizer file, or a folder.
 std::shared_ptr<const Tokenizer> open_tokenizer(const std::string& path, const TiktokenExtras& extras = {});

@@ -81,4 +81,10 @@ std::unique_ptr<Model> build_model(const Config& config, const Scope& scope) {
       .hint(say("the nearest known one is {}", nearest(config.architecture(), names)));
 }
 
+Blueprint blueprint_of(const Config& config) {
+  const WeightStore store(config);
+  const auto model = build_model(config, store.root());
+  return {store.named(), model->states()};
+}
+
 }  // namespace madang

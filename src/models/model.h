@@ -34,4 +34,13 @@ std::span<const Architecture> architectures();
 /// Throws Kind::unsupported naming the architecture and the nearest known one.
 std::unique_ptr<Model> build_model(const Config& config, const Scope& scope);
 
+/// What a configuration alone says of a model: its weights, in the names of its Hugging Face repositories, and what it
+/// remembers of a sequence.
+struct Blueprint {
+  std::vector<NamedShape> weights;
+  std::vector<StateSpec> states;
+};
+/// Throws as build_model does.
+Blueprint blueprint_of(const Config& config);
+
 }  // namespace madang

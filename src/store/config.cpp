@@ -267,6 +267,13 @@ std::string with_words(std::string_view text) {
 
 }  // namespace
 
+Json complete_keys(const Config& config) {
+  Json keys = config.keys();
+  for (const auto& [key, value] : defaults_of(config.architecture()).items())
+    if (!keys.contains(key)) keys[key] = nullptr;
+  return keys;
+}
+
 Config read_config(const std::string& path) {
   std::error_code ignored;
   const bool folder = std::filesystem::is_directory(path, ignored);

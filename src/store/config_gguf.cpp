@@ -7,83 +7,10 @@
 #include "store/config.h"
 #include "store/config_keys.h"
 #include "store/gguf.h"
+#include "store/gguf_keys.h"
 
 namespace madang {
 namespace {
-
-/// ARCHITECTURE.metadata -> key. A zero says "none" in GGUF and is left out.
-struct Row {
-  const char* metadata;
-  const char* key;
-  bool whole;
-};
-constexpr Row rows[] = {
-    {"block_count", "num_hidden_layers", true},
-    {"context_length", "max_position_embeddings", true},
-    {"embedding_length", "hidden_size", true},
-    {"feed_forward_length", "intermediate_size", true},
-    {"attention.head_count", "num_attention_heads", true},
-    {"attention.head_count_kv", "num_key_value_heads", true},
-    {"attention.key_length", "head_dim", true},
-    {"attention.sliding_window", "sliding_window", true},
-    {"attention.layer_norm_rms_epsilon", "rms_norm_eps", false},
-    {"attention.layer_norm_epsilon", "layer_norm_eps", false},
-    {"attention.scale", "attention_multiplier", false},
-    {"attn_logit_softcapping", "attn_logit_softcapping", false},
-    {"final_logit_softcapping", "final_logit_softcapping", false},
-    {"embedding_scale", "embedding_multiplier", false},
-    {"residual_scale", "residual_multiplier", false},
-    {"logit_scale", "logits_scaling", false},
-    {"expert_feed_forward_length", "moe_intermediate_size", true},
-    {"expert_shared_feed_forward_length", "shared_expert_intermediate_size", true},
-    {"expert_count", "num_local_experts", true},
-    {"expert_used_count", "num_experts_per_tok", true},
-    {"expert_shared_count", "n_shared_experts", true},
-    {"expert_group_count", "n_group", true},
-    {"expert_group_used_count", "topk_group", true},
-    {"expert_weights_scale", "routed_scaling_factor", false},
-    {"leading_dense_block_count", "first_k_dense_replace", true},
-    {"attention.q_lora_rank", "q_lora_rank", true},
-    {"attention.kv_lora_rank", "kv_lora_rank", true},
-    {"ssm.conv_kernel", "conv_kernel", true},
-    {"ssm.inner_size", "intermediate_size", true},
-    {"ssm.state_size", "state_size", true},
-    {"ssm.time_step_rank", "time_step_rank", true},
-    {"wkv.head_size", "head_size", true},
-    {"time_mix_extra_dim", "time_mix_extra_dim", true},
-    {"time_decay_extra_dim", "time_decay_extra_dim", true},
-    {"rescale_every_n_layers", "rescale_every", true},
-    {"attention.decay_lora_rank", "decay_low_rank_dim", true},
-    {"attention.iclr_lora_rank", "a_low_rank_dim", true},
-    {"attention.value_residual_mix_lora_rank", "v_low_rank_dim", true},
-    {"attention.gate_lora_rank", "gate_low_rank_dim", true},
-    {"rope.freq_base", "rope_theta", false},
-    {"rope.freq_base_swa", "rope_local_base_freq", false},
-};
-constexpr Row rope_rows[] = {
-    {"rope.scale_linear", "factor", false},  // before 2023-11
-    {"rope.scaling.factor", "factor", false},
-    {"rope.scaling.original_context_length", "original_max_position_embeddings", true},
-    {"rope.scaling.attn_factor", "attention_factor", false},
-    {"rope.scaling.yarn_beta_fast", "beta_fast", false},
-    {"rope.scaling.yarn_beta_slow", "beta_slow", false},
-};
-
-/// llama.cpp's name of an architecture, where it is not model_type.
-struct Name {
-  std::string_view gguf, model_type;
-};
-constexpr Name names[] = {{"gemma3", "gemma3_text"},
-                          {"qwen2moe", "qwen2_moe"},
-                          {"qwen3moe", "qwen3_moe"},
-                          {"gpt-oss", "gpt_oss"},
-                          {"llama4", "llama4_text"},
-                          {"gptneox", "gpt_neox"},
-                          {"phi2", "phi"},
-                          {"command-r", "cohere"},
-                          {"granitehybrid", "granitemoehybrid"},
-                          {"granitemoe", "granitemoehybrid"},
-                          {"nemotron_h_moe", "nemotron_h"}};
 
 std::string model_type_of(const Gguf& g) {
   const std::string_view name = g.architecture();
@@ -91,13 +18,13 @@ std::string model_type_of(const Gguf& g) {
   if (name == "mamba" && g.flag("mamba.ssm.dt_b_c_rms", false)) return "falcon_mamba";
   // Gating 2 is the sigmoid of V3; files before it say nothing.
   if (name == "deepseek2") return g.integer("deepseek2.expert_gating_func", 1) == 2 ? "deepseek_v3" : "deepseek_v2";
-  for (const Name& n : names)
+  for (const GgufName& n : gguf_names)
     if (n.gguf == name) return std::string(n.model_type);
   return std::string(name);
 }
 
-void copy(const Gguf& g, const std::string& prefix, std::span<const Row> table, Json& keys) {
-  for (const Row& row : table) {
+void copy(const Gguf& g, const std::string& prefix, std::span<const GgufRow> table, Json& keys) {
+  for (const GgufRow& row : table) {
     const std::string name = prefix + row.metadata;
     if (!g.has(name)) continue;
     if (g.value(name)->type == GgufType::array) {  // one number a layer: whoever wants a single one says so
@@ -126,7 +53,7 @@ Json numbers(const StoredTensor& t) {
 
 Json rope_scaling(const Gguf& g, const std::string& prefix) {
   Json rope = Json::object();
-  copy(g, prefix, rope_rows, rope);
+  copy(g, prefix, gguf_rope_rows, rope);
   const StoredTensor *shorter = g.find("rope_factors_short.weight"), *longer = g.find("rope_factors_long.weight");
   if (shorter && longer) {
     rope["rope_type"] = "longrope", rope["short_factor"] = numbers(*shorter), rope["long_factor"] = numbers(*longer);
@@ -154,10 +81,10 @@ void set_windows(const Gguf& g, const std::string& prefix, Json& keys) {
 }
 
 void set_tokens(const Gguf& g, Json& keys) {
-  constexpr Row ids[] = {{"bos_token_id", "bos_token_id", true},
+  constexpr GgufRow ids[] = {{"bos_token_id", "bos_token_id", true},
                          {"eos_token_id", "eos_token_id", true},
                          {"padding_token_id", "pad_token_id", true}};
-  for (const Row& id : ids) {
+  for (const GgufRow& id : ids) {
     const std::string name = std::string("tokenizer.ggml.") + id.metadata;
     keys[id.key] = g.has(name) ? Json(g.integer(name)) : Json();
   }
@@ -229,6 +156,7 @@ void set_latent(const Gguf& g, const std::string& prefix, Json& keys) {
 void set_forms(const Gguf& g, const std::string& prefix, Json& keys) {
   const std::string type = keys["model_type"];
   if (keys.contains("layer_norm_eps")) keys["layer_norm_epsilon"] = keys["layer_norm_eps"];
+  if (type == "exaone" && keys.contains("rms_norm_eps")) keys["layer_norm_epsilon"] = keys["rms_norm_eps"];
   if (type == "gpt_neox") keys["use_parallel_residual"] = g.flag(prefix + "use_parallel_residual", true);
   if (type == "phi") keys["qk_layernorm"] = g.find("blk.0.attn_q_norm.weight") != nullptr;
   if (type == "falcon") {
@@ -265,7 +193,7 @@ void set_forms(const Gguf& g, const std::string& prefix, Json& keys) {
 Config config_of_gguf(const Gguf& g) {
   const std::string prefix = std::string(g.architecture()) + ".";
   Json keys = {{"model_type", model_type_of(g)}, {"source_format", "gguf"}, {"rms_norm_offset", 0}};
-  copy(g, prefix, rows, keys);
+  copy(g, prefix, gguf_rows, keys);
   const StoredTensor* embedding = g.find("token_embd.weight");
   if (embedding && embedding->shape.size() == 2) keys["vocab_size"] = embedding->shape[0];
   keys["tie_word_embeddings"] = g.find("output.weight") == nullptr;

@@ -76,8 +76,13 @@ Json flattened(Json keys, const std::string& where) {
   if (!text.is_object()) refuse("text_config", where, "object", text);
   if (!text.contains("model_type") && keys.contains("model_type") && keys.at("model_type").is_string())
     text["model_type"] = keys.at("model_type").get<std::string>() + "_text";
+  // "gemma3" holds a "gemma3_text". Where the inner model is another's, what wraps it changes names and more.
+  const Json outer = keys.value("model_type", Json());
   keys.erase("text_config");
   keys.update(text);
+  if (outer.is_string() && text.contains("model_type") && text.at("model_type").is_string() &&
+      !text.at("model_type").get<std::string>().starts_with(outer.get<std::string>()))
+    keys["model_type"] = outer;
   return keys;
 }
 
@@ -201,6 +206,7 @@ Json one_rope(Json rope, const Json& outer, const std::string& where) {
   auto type = rope.at("rope_type").get<std::string>();
   if (type == "su") type = "longrope";    // Phi-3's first name for it
   if (type == "mrope") type = "default";  // sections matter to images only
+  if (type == "gptj") type = "default";   // how some name the turning of neighbours, which the architecture says
   if (std::find(std::begin(rope_types), std::end(rope_types), type) == std::end(rope_types))
     throw Error(Kind::unsupported, say("madang does not know the rope type {}", shown(type)))
         .at(where)
@@ -296,6 +302,10 @@ Json normalised(const Json& given, const std::string& where) {
     for (auto [first, later] :
          {std::pair("tie_embedding", "tie_word_embeddings"), {"block_ff_dim", "intermediate_size"}})
       if (keys.contains(first)) keys[later] = keys.at(first);
+  if (keys.at("model_type") == "phi-msft") {  // Phi's first configuration, before transformers had the architecture
+    keys["model_type"] = "phi", keys["intermediate_factor"] = 4;
+    move_key(keys, "layer_norm_epsilon", "layer_norm_eps");
+  }
   const Json defaults = defaults_of(keys.at("model_type").get<std::string>());
   for (const auto& [key, value] : defaults.items())
     if (!keys.contains(key)) keys[key] = value;  // a null in the file is an answer too: none

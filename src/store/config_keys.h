@@ -8,6 +8,7 @@
 
 namespace madang {
 
+class Config;
 class Gguf;
 
 /// Throws Kind::format or Kind::unsupported, naming the key.
@@ -31,6 +32,9 @@ int64_t size_in(const Json& keys, const char* key, int64_t fallback, int64_t mos
 
 /// Their keys in GGUF files. `prefix`: the architecture's, with its dot.
 void set_mamba2(const Gguf& g, const std::string& prefix, Json& keys);
+/// The keys of a configuration, so that reading them again gives the same one: what it lacks against its architecture's
+/// defaults is null.
+Json complete_keys(const Config& config);
 
 /// The fraction that makes exactly `rotated` of `head_dim` when it is multiplied and cut.
 double rotary_fraction(int64_t rotated, int64_t head_dim);

@@ -82,6 +82,10 @@ void GgufWriter::put(std::string_view name, std::span<const float> values) {
   array(name, GgufType::f32, static_cast<int64_t>(values.size()));
   for (float v : values) number(v);
 }
+void GgufWriter::put_flags(std::string_view name, const std::vector<bool>& values) {
+  array(name, GgufType::boolean, static_cast<int64_t>(values.size()));
+  for (bool v : values) number(static_cast<uint8_t>(v));
+}
 
 void GgufWriter::declare(std::string_view name, const Format& format, std::vector<int64_t> shape) {
   if (!names_.insert(std::string(name)).second)

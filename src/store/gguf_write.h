@@ -35,6 +35,7 @@ class GgufWriter {
   void put(std::string_view key, std::span<const std::string> texts);
   void put(std::string_view key, std::span<const int32_t> values);
   void put(std::string_view key, std::span<const float> values);
+  void put_flags(std::string_view key, const std::vector<bool>& values);
 
   /// `shape` is row-major, outermost first, as StoredTensor has it.
   void declare(std::string_view name, const Format& format, std::vector<int64_t> shape);

@@ -43,6 +43,40 @@ std::optional<int64_t> number(const std::string& piece) {
 
 }  // namespace
 
+StoredTensor widened(const StoredTensor& from) {
+  if (!from.format) unfit(from, say("tensor {} has a type that is no weight", shown(from.name)), "F32, F16, BF16");
+  StoredTensor t = from;
+  t.format = &f32_format, t.dtype = DType::f32;
+  auto* values = reinterpret_cast<float*>(allocate(t, static_cast<size_t>(t.numel()) * sizeof(float)));
+  from.decode(values);
+  t.order = nullptr;
+  return t;
+}
+
+StoredTensor rows_moved(const StoredTensor& from, const std::vector<int64_t>& order) {
+  StoredTensor t = from;
+  const size_t row = from.bytes.size() / static_cast<size_t>(rows_of(from));
+  uint8_t* to = allocate(t, row * order.size());
+  for (int64_t i : order) std::memcpy(to, from.bytes.data() + static_cast<size_t>(i) * row, row), to += row;
+  t.shape[0] = static_cast<int64_t>(order.size());
+  return t;
+}
+
+StoredTensor turned(const StoredTensor& from) {
+  StoredTensor t = from;
+  if (t.shape.size() != 2 || !t.format) unfit(t, say("tensor {} cannot be transposed", shown(t.name)), "[in, out]");
+  const StoredTensor plain = t.format->block != 1 ? widened(from) : from;
+  t.format = plain.format, t.dtype = plain.dtype;
+  const auto rows = static_cast<size_t>(t.shape[0]), cols = static_cast<size_t>(t.shape[1]);
+  const auto size = static_cast<size_t>(t.format->bytes);
+  const uint8_t* bytes = plain.bytes.data();
+  uint8_t* to = allocate(t, plain.bytes.size());
+  for (size_t r = 0; r < rows; ++r)
+    for (size_t c = 0; c < cols; ++c) std::memcpy(to + (c * rows + r) * size, bytes + (r * cols + c) * size, size);
+  std::swap(t.shape[0], t.shape[1]);
+  return t;
+}
+
 StoredTensor unpair(const Making& m) {
   StoredTensor t = m.part();
   const int64_t heads = m.config.integer(m.rule.key), rows = rows_of(t);
@@ -88,27 +122,6 @@ StoredTensor picked(const StoredTensor& from, int64_t begin, int64_t step, int64
   for (int64_t i = 0; i < n; ++i, to += row)
     std::memcpy(to, from.bytes.data() + static_cast<size_t>(begin + i * step) * row, row);
   t.shape[0] = n;
-  return t;
-}
-
-/// [in, out] to [out, in]; blocks are decoded.
-StoredTensor turned(const StoredTensor& from) {
-  StoredTensor t = from, plain = from;
-  if (t.shape.size() != 2 || !t.format) unfit(t, say("tensor {} cannot be transposed", shown(t.name)), "[in, out]");
-  if (t.format->block != 1) {
-    const auto n = static_cast<size_t>(t.numel());
-    plain.format = t.format = &f32_format, plain.dtype = t.dtype = DType::f32;
-    auto* values = reinterpret_cast<float*>(allocate(plain, n * sizeof(float)));
-    from.decode(values);
-    t.order = nullptr;
-  }
-  const auto rows = static_cast<size_t>(t.shape[0]), cols = static_cast<size_t>(t.shape[1]);
-  const auto size = static_cast<size_t>(t.format->bytes);
-  const uint8_t* bytes = plain.bytes.data();
-  uint8_t* to = allocate(t, plain.bytes.size());
-  for (size_t r = 0; r < rows; ++r)
-    for (size_t c = 0; c < cols; ++c) std::memcpy(to + (c * rows + r) * size, bytes + (r * cols + c) * size, size);
-  std::swap(t.shape[0], t.shape[1]);
   return t;
 }
 

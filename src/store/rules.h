@@ -79,6 +79,15 @@ StoredTensor latent_values(const Making&);
 /// log(-x), computed in double: A_log from A = -exp(A_log). Plain floats only. Makes float32.
 StoredTensor log_negated(const Making&);
 
+// What operations are made of, for whoever undoes them (placement.h). Both copy.
+
+/// Row i of the result is row order[i]; blocks move as they are.
+StoredTensor rows_moved(const StoredTensor& from, const std::vector<int64_t>& order);
+/// [in, out] to [out, in]; blocks are decoded to float32.
+StoredTensor turned(const StoredTensor& from);
+/// Decoded to float32, in memory of its own.
+StoredTensor widened(const StoredTensor& from);
+
 /// The pieces of `name` if it fits the pattern.
 bool fits(std::string_view pattern, std::string_view name, std::vector<std::string>& pieces);
 /// `pattern` with its holes filled.

@@ -1,34 +1,70 @@
 // The writing half of safetensors.h.
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "store/safetensors.h"
 
 namespace madang {
-namespace {
 
-std::string header_of(const std::vector<const NamedTensor*>& tensors,
-                      const std::map<std::string, std::string>& metadata) {
+SafetensorsWriter::SafetensorsWriter(std::string path)
+    : path_(std::move(path)), temporary_(path_ + ".part"), file_(temporary_, std::ios::binary | std::ios::trunc) {
+  if (!file_) fail(errno);
+}
+
+SafetensorsWriter::~SafetensorsWriter() {
+  if (finished_) return;
+  file_.close();
+  std::error_code ignored;
+  std::filesystem::remove(temporary_, ignored);
+}
+
+void SafetensorsWriter::fail(int fault) const {
+  throw Error(Kind::io, say("cannot write the file: {}", std::error_code(fault, std::generic_category()).message()))
+      .at(path_);
+}
+
+void SafetensorsWriter::declare(const std::string& name, DType dtype, const std::vector<int64_t>& shape) {
+  int64_t numel = 1;
+  for (int64_t n : shape) numel *= n;
+  entries_.push_back({name, dtype, shape, numel * size_of(dtype)});
+  left_ += entries_.back().bytes;
+}
+
+void SafetensorsWriter::begin(const std::map<std::string, std::string>& metadata) {
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   int64_t at = 0;
-  for (const NamedTensor* t : tensors) {
-    Json shape = Json::array();
-    for (int i = 0; i < t->tensor.shape.rank; ++i) shape.push_back(t->tensor.shape[i]);
-    const int64_t end = at + t->tensor.bytes();
-    header[t->name] = {{"dtype", name_of(t->tensor.dtype)}, {"shape", shape}, {"data_offsets", {at, end}}};
-    at = end;
+  for (const Entry& e : entries_) {
+    header[e.name] = {{"dtype", name_of(e.dtype)}, {"shape", e.shape}, {"data_offsets", {at, at + e.bytes}}};
+    at += e.bytes;
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // data starts at a multiple of 8
-  return text;
+  const auto length = static_cast<uint64_t>(text.size());
+  file_.write(reinterpret_cast<const char*>(&length), sizeof length);
+  file_.write(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!file_) fail(errno);
 }
 
-}  // namespace
+void SafetensorsWriter::write(std::span<const uint8_t> bytes) {
+  left_ -= static_cast<int64_t>(bytes.size());
+  if (left_ < 0) throw Error(Kind::internal, say("more bytes than tensors")).at(path_);
+  if (bytes.empty()) return;
+  file_.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  if (!file_) fail(errno);
+}
+
+void SafetensorsWriter::finish() {
+  if (left_ != 0) throw Error(Kind::internal, say("fewer bytes than tensors")).at(path_);
+  file_.close();
+  if (!file_) fail(errno);
+  std::error_code fault;
+  std::filesystem::rename(temporary_, path_, fault);
+  if (fault) fail(fault.value());
+  finished_ = true;
+}
 
 void write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors,
                        const std::map<std::string, std::string>& metadata) {
@@ -37,24 +73,15 @@ void write_safetensors(const std::string& path, const std::vector<NamedTensor>& 
   for (int64_t size : {8, 4, 2, 1})
     for (const NamedTensor& t : tensors)
       if (size_of(t.tensor.dtype) == size) order.push_back(&t);
-  const std::string header = header_of(order, metadata), temporary = path + ".part";
-  const auto length = static_cast<uint64_t>(header.size());
-  std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-  out.write(reinterpret_cast<const char*>(&length), sizeof length);
-  out.write(header.data(), static_cast<std::streamsize>(header.size()));
-  for (const NamedTensor* t : order)
-    if (t->tensor.bytes() > 0) out.write(static_cast<const char*>(t->tensor.data), t->tensor.bytes());
-  out.close();
-  std::error_code fault;
-  if (!out)
-    fault = std::error_code(errno, std::generic_category());
-  else
-    std::filesystem::rename(temporary, path, fault);
-  if (fault) {
-    std::error_code ignored;
-    std::filesystem::remove(temporary, ignored);
-    throw Error(Kind::io, say("cannot write the file: {}", fault.message())).at(path);
+  SafetensorsWriter out(path);
+  for (const NamedTensor* t : order) {
+    const Shape& shape = t->tensor.shape;
+    out.declare(t->name, t->tensor.dtype, {shape.dim.begin(), shape.dim.begin() + shape.rank});
   }
+  out.begin(metadata);
+  for (const NamedTensor* t : order)
+    out.write({static_cast<const uint8_t*>(t->tensor.data), static_cast<size_t>(t->tensor.bytes())});
+  out.finish();
 }
 
 }  // namespace madang

@@ -19,11 +19,23 @@ struct Scope::State {
   std::set<std::string, std::less<>> used;
   Hold hold = Hold::mapped;
   std::vector<Parameter> parameters;  // if widened
+  std::vector<NamedShape> named;      // if named
   std::vector<Weight> packable;       // mapped matrices that kernels take in another order
   std::vector<StoredTensor> made;     // by recipes, for the last request: the next often wants another part of it
 
+  void note(const std::string& name, std::span<const int64_t> shape) {
+    constexpr size_t most = 1'000'000;  // DeepSeek-V3, the richest in matrices, has 61,000
+    if (!used.insert(name).second) return;
+    if (named.size() == most)
+      throw Error(Kind::limit, say("the configuration asks for too many weights"))
+          .at(config.where())
+          .expected(fmt::format("<= {}", most));
+    named.push_back({name, {shape.begin(), shape.end()}});
+  }
+
   /// The tensor decoded; if widened, one and the same however often it is asked for.
   Buffer decoded(const std::string& name, Shape shape) {
+    if (hold == Hold::named) return note(name, std::span(shape.dim).first(static_cast<size_t>(shape.rank))), Buffer();
     auto known = std::ranges::find(parameters, name, &Parameter::name);
     if (known != parameters.end() && known->value.view().shape == shape) return known->value;
     const StoredTensor t = get(name, std::span(shape.dim).first(static_cast<size_t>(shape.rank)));
@@ -133,6 +145,12 @@ struct Scope::State {
   }
 };
 
+int64_t NamedShape::numel() const {
+  int64_t n = 1;
+  for (int64_t axis : shape) n *= axis;
+  return n;
+}
+
 Scope Scope::operator/(std::string_view child) const { return Scope(state_, full(child)); }
 Scope Scope::operator/(int64_t index) const { return Scope(state_, full(std::to_string(index))); }
 
@@ -141,6 +159,10 @@ std::string Scope::full(std::string_view name) const {
 }
 
 Weight Scope::weight(std::string_view name, int64_t rows, int64_t cols) const {
+  if (state_->hold == Hold::named) {
+    state_->note(full(name), std::array{rows, cols});
+    return {&f32_format, nullptr, rows, cols, nullptr, nullptr};
+  }
   if (state_->hold == Hold::widened) {
     const Buffer value = state_->decoded(full(name), {rows, cols});
     auto owner = std::make_shared<Buffer>(value);
@@ -180,7 +202,18 @@ Buffer Scope::vector(std::string_view name, int64_t n) const { return tensor(nam
 
 Buffer Scope::tensor(std::string_view name, Shape shape) const { return state_->decoded(full(name), shape); }
 
-bool Scope::has(std::string_view name) const { return !state_->find(full(name)).parts.empty(); }
+StoredTensor Scope::stored(std::string_view name, std::span<const int64_t> shape) const {
+  return state_->get(full(name), shape);
+}
+
+bool Scope::has(std::string_view name) const {
+  // Only the head is left to what is there; all else that a layer may do without is in GGUF files alone.
+  if (state_->hold == Hold::named) {
+    const std::string all = full(name);
+    return (all.ends_with("head.weight") || all.ends_with("embed_out.weight")) && !state_->tied_away(all);
+  }
+  return !state_->find(full(name)).parts.empty();
+}
 
 WeightStore::WeightStore(std::shared_ptr<const Source> source, const Config& config, Hold hold)
     : state_(std::make_shared<Scope::State>()) {
@@ -189,12 +222,17 @@ WeightStore::WeightStore(std::shared_ptr<const Source> source, const Config& con
   state_->source = std::move(source), state_->config = config;
 }
 
+WeightStore::WeightStore(const Config& config) : state_(std::make_shared<Scope::State>()) {
+  state_->hold = Hold::named, state_->config = config;
+}
+
 void WeightStore::pack(ThreadPool& pool) const {
   for (const Weight& w : state_->packable)
     if (w.packing->wanted()) w.packing->get(w, pool);
 }
 
 const std::vector<Parameter>& WeightStore::parameters() const { return state_->parameters; }
+const std::vector<NamedShape>& WeightStore::named() const { return state_->named; }
 
 void WeightStore::finish() const {
   state_->made.clear();

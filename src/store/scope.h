@@ -28,6 +28,8 @@ class Scope {
   /// Decoded to float32.
   Buffer vector(std::string_view name, int64_t n) const;
   Buffer tensor(std::string_view name, Shape shape) const;
+  /// As the layer knows it and as the file encodes it: for whoever carries weights elsewhere. May copy.
+  StoredTensor stored(std::string_view name, std::span<const int64_t> shape) const;
   bool has(std::string_view name) const;
 
   const std::string& path() const { return path_; }
@@ -48,13 +50,25 @@ struct Parameter {
   Buffer value;
 };
 
-/// mapped: weights stay the file's own bytes. widened: every weight becomes a Parameter, for training.
-enum class Hold { mapped, widened };
+/// mapped: weights stay the file's own bytes. widened: every weight becomes a Parameter, for training. named: there is
+/// no file; what is asked for is noted, and what is given holds no numbers.
+enum class Hold { mapped, widened, named };
+
+/// A weight by the name and shape that its layer asks for.
+struct NamedShape {
+  std::string name;
+  std::vector<int64_t> shape;
+
+  int64_t numel() const;
+};
 
 class WeightStore {
  public:
   /// The rules follow from the source's layout and the configuration's architecture.
   WeightStore(std::shared_ptr<const Source> source, const Config& config, Hold hold = Hold::mapped);
+  /// Hold::named: for building a model that is never run. Throws Kind::limit from whoever asks for more than a million
+  /// weights, twenty times those of the largest published model.
+  explicit WeightStore(const Config& config);
 
   Scope root() const { return Scope(state_, ""); }
   /// Throws Kind::mismatch if the file holds a tensor nobody asked for that no rule names ignorable.
@@ -63,6 +77,8 @@ class WeightStore {
   void pack(ThreadPool& pool) const;
   /// What was asked for so far, in that order; one asked for twice is one. Empty unless widened.
   const std::vector<Parameter>& parameters() const;
+  /// The same if named; empty otherwise.
+  const std::vector<NamedShape>& named() const;
 
  private:
   std::shared_ptr<Scope::State> state_;

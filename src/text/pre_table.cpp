@@ -130,4 +130,13 @@ const PreRow& pre_row(const std::string& name, const std::string& where) {
   throw Error(Kind::unsupported, say("the pre-tokenizer {} is not known", name)).at(where);
 }
 
+std::vector<std::string> pre_names() {
+  std::vector<std::string> all;
+  for (const PreRow& row : rows) {
+    const std::string_view names = row.names;
+    all.emplace_back(names.substr(0, names.find(' ')));
+  }
+  return all;
+}
+
 }  // namespace madang

@@ -1,6 +1,7 @@
 // The pre-tokenizers that GGUF files name in "tokenizer.ggml.pre": one row each, as a tokenizer.json would say it.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 
@@ -17,5 +18,8 @@ struct PreRow {
 /// The row of a name; an empty one is that of GPT-NeoX, the one family whose files were made before the key was.
 /// Throws Kind::unsupported for a name that no row has: a wrong pre-tokenizer would spoil every answer silently.
 const PreRow& pre_row(const std::string& name, const std::string& where);
+
+/// One name of every row.
+std::vector<std::string> pre_names();
 
 }  // namespace madang

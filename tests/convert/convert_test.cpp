@@ -1,0 +1,169 @@
+// Conversions both ways: the other file gives the same answers, holds the same text parts, and comes back unchanged.
+#include "convert/convert.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "convert/verify.h"
+#include "store/safetensors.h"
+#include "support.h"
+
+namespace madang {
+namespace {
+
+namespace fs = std::filesystem;
+
+void convert_to(const std::string& from, const std::string& to, const ConvertOptions& options = {}) {
+  ThreadPool pool(2);
+  convert(plan_convert(Checkpoint::open(from, {.weights = false}), to, options), to, pool);
+}
+
+Verification compared(const std::string& a, const std::string& b) {
+  return verify(*Checkpoint::open(a), *Checkpoint::open(b), {.tokens = 24, .greedy = 8, .work = {.threads = 2}});
+}
+
+std::vector<std::string> models_in(const std::string& root, const char* sign) {
+  std::vector<std::string> all;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(root, ignored))
+    if (entry.path().extension() == sign || fs::exists(entry.path() / sign)) all.push_back(entry.path().string());
+  std::ranges::sort(all);
+  return all;
+}
+
+class Conversion : public testing::TestWithParam<std::string> {};
+
+// A repository becomes GGUF with every weight as it was, and comes back.
+TEST_P(Conversion, ThereAndBack) {
+  const std::string from = GetParam();
+  const test::TemporaryFolder folder;
+  const bool gguf = from.ends_with(".gguf");
+  const std::string there = folder / (gguf ? "there" : "there.gguf"), back = folder / (gguf ? "back.gguf" : "back");
+  const ConvertOptions exact{.type = &f32_format};
+  try {
+    convert_to(from, there, exact);
+  } catch (const Error& e) {
+    if (e.kind() != Kind::unsupported) throw;
+    GTEST_SKIP() << e.what();  // what the other kind of file cannot say is refused, and by name
+  }
+  const Verification first = compared(from, there);
+  EXPECT_TRUE(first.verdict == Verdict::same || first.verdict == Verdict::rounding) << from << " " << first.kl_mean;
+  EXPECT_LE(first.largest_difference, 1e-4 * first.largest_logit) << from;
+  EXPECT_EQ(first.greedy_same, first.greedy) << from;
+  EXPECT_TRUE(first.same_template && first.same_ends) << from;
+  convert_to(there, back, exact);
+  const Verification second = compared(from, back);
+  EXPECT_LE(second.largest_difference, 1e-4 * second.largest_logit) << from;
+  EXPECT_TRUE(second.same_tokenizer && second.same_template && second.same_ends) << from;
+}
+
+std::vector<std::string> cases() {
+  std::vector<std::string> all = models_in(test::data_folder() + "/models", "config.json");
+  std::ranges::copy(models_in(test::data_folder() + "/gguf", ".gguf"), std::back_inserter(all));
+  if (test::shared_folder().empty()) return all;
+  for (const std::string& path : models_in(test::shared_folder() + "/golden/models", "config.json"))
+    all.push_back(path);
+  for (const std::string& path : models_in(test::shared_folder() + "/golden/gguf", ".gguf")) all.push_back(path);
+  std::erase_if(all, [](const std::string& path) {
+    try {
+      blueprint_of(open_source(path)->config());  // architectures that are built
+      return path.find("bigendian") != path.npos || path.find("-00002-of") != path.npos;
+    } catch (const Error&) {
+      return true;
+    }
+  });
+  return all;
+}
+
+std::string name_of(const testing::TestParamInfo<std::string>& info) {
+  std::string name = std::to_string(info.index) + "_" + fs::path(info.param).filename().string();
+  std::ranges::replace_if(name, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+  return name;
+}
+INSTANTIATE_TEST_SUITE_P(All, Conversion, testing::ValuesIn(cases()), name_of);
+
+TEST(Convert, TypesAreKeptWhereTheOtherFileHasThem) {
+  const test::TemporaryFolder folder;
+  const std::string from = test::data_folder() + "/gguf/llama-q8_0.gguf";
+  convert_to(from, folder / "copy.gguf");
+  for (const StoredTensor& t : Gguf(from).tensors()) {
+    const Gguf copy(folder / "copy.gguf");
+    const StoredTensor* same = copy.find(t.name);
+    ASSERT_NE(same, nullptr) << t.name;
+    EXPECT_EQ(same->type_name(), t.type_name()) << t.name;
+    EXPECT_TRUE(std::ranges::equal(same->bytes, t.bytes)) << t.name;
+  }
+  convert_to(from, folder / "half", {.type = &f16_format});
+  EXPECT_EQ(compared(from, folder / "half").greedy_same, 8);
+}
+
+TEST(Convert, StoppingLeavesNoFileBehind) {
+  const test::TemporaryFolder folder;
+  const std::string to = folder / "out.gguf";
+  ThreadPool pool(1);
+  const auto plan = plan_convert(Checkpoint::open(test::data_folder() + "/models/qwen2", {.weights = false}), to, {});
+  EXPECT_THROW(convert(plan, to, pool, [](const Progress&) { return false; }), Error);
+  EXPECT_TRUE(fs::is_empty(folder.path));
+}
+
+TEST(Convert, TheSameBytesForAnyNumberOfThreads) {
+  const test::TemporaryFolder folder;
+  const auto checkpoint = Checkpoint::open(test::data_folder() + "/models/mixtral", {.weights = false});
+  for (int threads : {1, 3}) {
+    const std::string to = folder / (std::to_string(threads) + ".gguf");
+    ThreadPool pool(threads);
+    convert(plan_convert(checkpoint, to, {.type = format_by_name("Q8_0")}), to, pool);
+  }
+  EXPECT_EQ(test::read_text(folder / "1.gguf"), test::read_text(folder / "3.gguf"));
+}
+
+TEST(Verify, NamesAChangedWeight) {
+  const test::TemporaryFolder folder;
+  const std::string from = test::data_folder() + "/models/qwen2";
+  convert_to(from, folder / "b", {.type = &f32_format});
+  const auto source = open_source(folder / "b");
+  std::vector<NamedTensor> tensors;
+  std::vector<Buffer> kept;
+  for (const StoredTensor& t : source->tensors()) {
+    Shape shape;
+    for (int64_t n : t.shape) shape.dim[static_cast<size_t>(shape.rank++)] = n;
+    kept.emplace_back(DType::f32, shape);
+    t.format->decode(t.bytes.data(), t.numel(), kept.back().f32());
+    if (t.name == "model.layers.0.mlp.up_proj.weight") kept.back().f32()[7] += 40;
+    tensors.push_back({t.name, kept.back().view()});
+  }
+  write_safetensors(folder / "b/model.safetensors", tensors);
+  const Verification v = compared(from, folder / "b");
+  const auto differ = std::ranges::count_if(v.tensors, [](auto& d) { return d.relative > 0; });
+  EXPECT_EQ(differ, 1);
+  const auto worst = std::ranges::max_element(v.tensors, {}, &TensorDifference::relative);
+  EXPECT_EQ(worst->name, "model.layers.0.mlp.up_proj.weight");
+  EXPECT_NEAR(worst->largest, 40, 0.1);
+  EXPECT_EQ(v.verdict, Verdict::different);
+  EXPECT_EQ(compared(from, from).verdict, Verdict::same);
+}
+
+TEST(Verify, RefusesModelsOfOtherSizes) {
+  EXPECT_THROW(compared(test::data_folder() + "/models/qwen2", test::data_folder() + "/models/mamba"), Error);
+}
+
+// Layers 0 1 with 0:2 repeated are 0 1 0 1: each weight is the one it was made of.
+TEST(Upscale, RepeatsLayers) {
+  const test::TemporaryFolder folder;
+  const std::string from = test::data_folder() + "/models/qwen2";
+  convert_to(from, folder / "deep", {.repeat = std::pair<int64_t, int64_t>{0, 2}});
+  const auto was = open_source(from), is = open_source(folder / "deep");
+  EXPECT_EQ(is->config().integer("num_hidden_layers"), was->config().integer("num_hidden_layers") + 2);
+  for (int layer = 0; layer < 4; ++layer) {
+    const auto* a = was->find(fmt::format("model.layers.{}.mlp.up_proj.weight", layer % 2));
+    const auto* b = is->find(fmt::format("model.layers.{}.mlp.up_proj.weight", layer));
+    ASSERT_TRUE(a && b);
+    EXPECT_TRUE(std::ranges::equal(a->bytes, b->bytes));
+  }
+  EXPECT_GT(Checkpoint::open(folder / "deep")->model().states().size(), 2u);
+  EXPECT_THROW(convert_to(from, folder / "x", {.repeat = std::pair<int64_t, int64_t>{1, 9}}), Error);
+}
+
+}  // namespace
+}  // namespace madang
