@@ -15,11 +15,11 @@
 namespace madang {
 
 std::vector<Command> commands() {
-  return {chat_command(),     run_command(),    serve_command(),      inspect_command(),    tokenize_command(),
-          template_command(), logits_command(), perplexity_command(), quantize_command(),   imatrix_command(),
-          convert_command(),  verify_command(), upscale_command(),    bench_command(),      cpu_command(),
-          pull_command(),     list_command(),   rm_command(),         completion_command(), help_command(),
-          version_command(),  words_command()};
+  return {chat_command(),     run_command(),     serve_command(),      inspect_command(),  tokenize_command(),
+          template_command(), logits_command(),  perplexity_command(), quantize_command(), imatrix_command(),
+          convert_command(),  verify_command(),  upscale_command(),    merge_command(),    bench_command(),
+          cpu_command(),      pull_command(),    list_command(),       rm_command(),       completion_command(),
+          help_command(),     version_command(), words_command()};
 }
 
 std::vector<Flag> universal_flags() {

@@ -17,6 +17,7 @@ Command imatrix_command();
 Command convert_command();
 Command verify_command();
 Command upscale_command();
+Command merge_command();
 Command bench_command();
 Command cpu_command();
 Command pull_command();

@@ -57,7 +57,7 @@ Command logits_command() {
                        {"--greedy", "", "N", say("also the N likeliest next tokens, each fed back")},
                        {"--chunk", "", "N", say("tokens at a time; the numbers do not depend on it")},
                        {"--config", "", "FILE", say("a config.json in place of the model's own")}},
-                      work_flags(false)),
+                      joined(adapter_flags(), work_flags(false))),
       .examples =
           {{"madang logits ./model --ids 1,2,3 --out out.safetensors", say("the logits after each of three tokens")},
            {"madang tokenize ./model -p \"Hello\" | madang logits ./model --ids-file - --greedy 8 --out o.safetensors",

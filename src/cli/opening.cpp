@@ -27,6 +27,8 @@ std::vector<Flag> work_flags(bool fast) {
   };
 }
 
+std::vector<Flag> adapter_flags() { return {{"--lora", "", "DIR", say("a LoRA adapter to add, as peft writes it")}}; }
+
 std::vector<Flag> sampling_flags() {
   return {
       {"--temperature", "", "X",
@@ -101,6 +103,7 @@ std::shared_ptr<const Checkpoint> open_checkpoint(const Arguments& arguments, Su
   const std::string path = find_model(around, spec);
   OpenOptions options;
   options.config_path = arguments.text("--config", "");
+  options.adapter = arguments.text("--lora", "");
   return Checkpoint::open(path, options);
 }
 

@@ -13,6 +13,8 @@ namespace madang {
 
 /// --threads, --compute, --kv-type.
 std::vector<Flag> work_flags(bool fast);
+/// --lora: what open_checkpoint adds to a model.
+std::vector<Flag> adapter_flags();
 /// --temperature and its kin, --seed.
 std::vector<Flag> sampling_flags();
 std::vector<Flag> joined(std::vector<Flag> first, const std::vector<Flag>& second);

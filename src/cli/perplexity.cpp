@@ -120,7 +120,7 @@ Command perplexity_command() {
                   {"--kl", "", "BASE", say("compare with this model: KL divergence, changes of the likeliest token")},
                   {"--config", "", "FILE", say("a config.json in place of the model's own")},
                   {"--json", "", "", say("as JSON, for programs")}},
-                 work_flags(false)),
+                 joined(adapter_flags(), work_flags(false))),
       .examples = {{"madang perplexity smollm2-135m-instruct -f book.txt --tokens 4096",
                     say("of the first 4096 tokens of a book")},
                    {"madang perplexity ./model -f book.txt --compute fast",

@@ -85,6 +85,20 @@ ModelsOptions::Named named_model(const Surroundings& around, const std::string& 
   return {file.extension() == ".gguf" ? file.stem().string() : file.filename().string(), path};
 }
 
+// --lora DIR for the only model, or NAME=DIR for the one of that name.
+void add_adapters(const Arguments& arguments, std::vector<ModelsOptions::Named>& models) {
+  for (const std::string& word : arguments.texts("--lora")) {
+    const size_t equals = word.find('=');
+    std::error_code ignored;
+    const bool plain = equals == std::string::npos || std::filesystem::exists(word, ignored);
+    auto model = plain ? (models.size() == 1 ? models.begin() : models.end())
+                       : std::ranges::find(models, word.substr(0, equals), &ModelsOptions::Named::name);
+    if (model == models.end())
+      throw Error(Kind::usage, say("{} names no model that is served", "--lora")).expected("NAME=DIR").found(word);
+    model->adapter = plain ? word : word.substr(equals + 1);
+  }
+}
+
 ModelsOptions models_of(const Arguments& arguments, const Surroundings& around) {
   ModelsOptions m;
   for (const std::string& word : arguments.operands()) m.models.push_back(named_model(around, word));
@@ -94,6 +108,7 @@ ModelsOptions models_of(const Arguments& arguments, const Surroundings& around) 
   if (m.models.empty())
     throw Error(Kind::missing, say("there is no model to serve"))
         .hint(say("name one, or fetch one: madang pull {}", catalogue().front().name));
+  add_adapters(arguments, m.models);
   m.engine.work = work_options(arguments, around, Compute::fast);
   m.engine.kv = kv_type(arguments, KvType::f16);
   m.engine.context = arguments.integer("--ctx", 0, 1, INT32_MAX);
@@ -235,14 +250,16 @@ std::vector<Flag> place_flags() {
 }
 
 std::vector<Flag> model_flags() {
-  return joined({{"--memory", "", "SIZE", say("what open models may take, as 8G (else four fifths of the memory)")},
-                 {"--ctx", "-c", "N", say("tokens that prompt and answer may have together (else the model's own)")},
-                 {"--chunk", "", "N", say("tokens of prompts computed between two steps of answers")},
-                 {"--parallel", "", "N", say("answers computed at the same time, per model")},
-                 {"--waiting", "", "N", say("requests that may wait for a model before others are refused")},
-                 {"--store", "", "FILE|URL|none",
-                  say("where stored responses, files and batches go: an SQLite file, postgresql://..., or nowhere")}},
-                work_flags(true));
+  return joined(
+      {{"--memory", "", "SIZE", say("what open models may take, as 8G (else four fifths of the memory)")},
+       {"--lora", "", "NAME=DIR", say("a LoRA adapter for the model of that name (DIR alone: for the only one)"), true},
+       {"--ctx", "-c", "N", say("tokens that prompt and answer may have together (else the model's own)")},
+       {"--chunk", "", "N", say("tokens of prompts computed between two steps of answers")},
+       {"--parallel", "", "N", say("answers computed at the same time, per model")},
+       {"--waiting", "", "N", say("requests that may wait for a model before others are refused")},
+       {"--store", "", "FILE|URL|none",
+        say("where stored responses, files and batches go: an SQLite file, postgresql://..., or nowhere")}},
+      work_flags(true));
 }
 
 std::vector<Flag> limit_flags() {

@@ -102,7 +102,9 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const std::string& path, cons
   checkpoint->read_text_parts();
   checkpoint->read_defaults();
   if (options.weights) {
-    checkpoint->weights_ = std::make_unique<WeightStore>(checkpoint->source_, checkpoint->config_);
+    const auto adapter = options.adapter.empty() ? nullptr : Adapter::read(options.adapter, Adapter::Use::answer);
+    checkpoint->weights_ =
+        std::make_unique<WeightStore>(checkpoint->source_, checkpoint->config_, Hold::mapped, adapter);
     checkpoint->model_ = build_model(checkpoint->config_, checkpoint->weights_->root());
     checkpoint->weights_->finish();
   }

@@ -25,6 +25,7 @@ struct GenerationDefaults {
 struct OpenOptions {
   std::string config_path;  ///< a config.json to use in place of the model's own
   bool weights = true;      ///< false: everything but the model (inspect, tokenize, template)
+  std::string adapter;      ///< a folder with a LoRA adapter to add, or empty
 };
 
 class Checkpoint {

@@ -124,7 +124,7 @@ class Decoder : public Model {
  private:
   Linear head_of(const Scope& scope) const {
     if (!shape_.tied && scope.has("weight")) return Linear(scope, shape_.width, shape_.vocabulary, shape_.head_bias);
-    return embed_.as_head(shape_.head_bias ? scope.vector("bias", shape_.vocabulary) : Buffer());
+    return embed_.as_head(scope, shape_.head_bias ? scope.vector("bias", shape_.vocabulary) : Buffer());
   }
 
   Shape shape_;

@@ -14,29 +14,36 @@
 
 namespace madang {
 
-/// y = W x (+ b).  W [out, in] named "weight", b [out] named "bias".
+/// y = W x (+ b), plus what an adapter adds.  W [out, in] named "weight", b [out] named "bias".
 class Linear {
  public:
   Linear() = default;
   Linear(const Scope& scope, int64_t in, int64_t out, bool bias = false);
-  Tensor operator()(Ctx& c, Tensor x) const { return linear(c, weight_, bias_, x); }  // [T, in] -> [T, out]
-  const Weight& weight() const { return weight_; }
-  Tensor bias() const { return bias_; }
+  Tensor operator()(Ctx& c, Tensor x) const {  // [T, in] -> [T, out]
+    Product p = product();
+    linear(c, {&p, 1}, x);
+    return finished(c, x, p.y);
+  }
+  /// In two parts, for products that are done together: what is multiplied, and y with what an adapter adds.
+  Product product() const { return {weight_, low_rank_ && low_rank_->magnitude.view() ? Tensor() : bias_, {}}; }
+  Tensor finished(Ctx& c, Tensor x, Tensor y) const { return low_rank_ ? adapted(c, x, y) : y; }
 
  private:
   friend class Embed;
+  void adapt(const Scope& scope);
+  Tensor adapted(Ctx& c, Tensor x, Tensor y) const;
   Weight weight_;
-  Buffer bias_;
+  Buffer bias_, norms_;
+  std::shared_ptr<const LowRank> low_rank_;
 };
 
 /// Several linear layers of one input, in one go: {q(c, x), k(c, x), v(c, x)}.
 template <class... Layers>
 std::array<Tensor, sizeof...(Layers)> together(Ctx& c, Tensor x, const Layers&... layers) {
-  Product products[] = {{layers.weight(), layers.bias(), {}}...};
+  Product products[] = {layers.product()...};
   linear(c, products, x);
-  std::array<Tensor, sizeof...(Layers)> y;
-  std::ranges::transform(products, y.begin(), &Product::y);
-  return y;
+  const Product* next = products;
+  return {layers.finished(c, x, (next++)->y)...};  // braces go from left to right
 }
 
 /// Token embeddings, and the output head that may be the same matrix.
@@ -45,7 +52,8 @@ class Embed {
   Embed() = default;
   Embed(const Scope& scope, int64_t vocabulary, int64_t width) : weight_(scope.weight("weight", vocabulary, width)) {}
   Tensor operator()(Ctx& c, std::span<const int32_t> ids) const { return embed(c, weight_, ids); }  // -> [T, D]
-  Linear as_head(Buffer bias = {}) const;
+  /// `head`: where the output matrix would be if it were another.
+  Linear as_head(const Scope& head, Buffer bias = {}) const;
 
  private:
   Weight weight_;

@@ -1,4 +1,6 @@
 // Linear, Embed, Mlp: matrices by name and shape.
+#include <cstring>
+
 #include "base/error.h"
 #include "nn/layers.h"
 
@@ -7,13 +9,36 @@ namespace madang {
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool bias)
     : weight_(scope.weight("weight", out, in)), bias_(bias ? scope.vector("bias", out) : Buffer()) {
   if (weight_.packing) weight_.packing->want();
+  adapt(scope);
 }
 
-Linear Embed::as_head(Buffer bias) const {
+// The lengths of rows that DoRA divides by change in training only.
+void Linear::adapt(const Scope& scope) {
+  low_rank_ = scope.low_rank(weight_.rows, weight_.cols);
+  if (!low_rank_ || !low_rank_->magnitude.view()) return;
+  norms_ = Buffer(DType::f32, {weight_.rows});
+  const LowRank& l = *low_rank_;
+  madang::row_norms(weight_, l.a, l.b, l.fresh ? 0 : l.scale, 0, weight_.rows, norms_.f32());
+  if (l.fresh) std::memcpy(l.magnitude.f32(), norms_.f32(), static_cast<size_t>(norms_.view().bytes()));
+}
+
+// y = W x becomes W x + s B (A x), or, where the layer has the transpose of what is added to, W^T x + s A^T (B^T x).
+// With a magnitude m each output is multiplied by m / ||W + s B A||, a norm that is a constant for the gradient (Liu et
+// al. 2024, section 4.3).
+Tensor Linear::adapted(Ctx& c, Tensor x, Tensor y) const {
+  const LowRank& l = *low_rank_;
+  Tensor more = l.turned ? linear_turned(c, l.a, linear_turned(c, l.b, x)) : linear(c, l.b, {}, linear(c, l.a, {}, x));
+  y = add(c, y, scale(c, more, l.scale));
+  if (!l.magnitude.view()) return y;
+  return scale_columns(c, y, l.magnitude, l.trained ? row_norms(c, weight_, l.a, l.b, l.scale) : norms_, bias_);
+}
+
+Linear Embed::as_head(const Scope& scope, Buffer bias) const {
   Linear head;
   head.bias_ = std::move(bias);
   head.weight_ = weight_;
   if (head.weight_.packing) head.weight_.packing->want();
+  head.adapt(scope);
   return head;
 }
 

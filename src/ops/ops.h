@@ -19,6 +19,7 @@ struct Product {
   Tensor bias, y;
 };
 void linear(Ctx&, std::span<Product> products, Tensor x);
+Tensor linear_turned(Ctx&, const Weight& w, Tensor x);        // x w: [T, out] -> [T, in]
 Tensor rows(Ctx&, Tensor x, std::span<const int32_t> which);  // [T, D] -> [which, D]
 Tensor columns(Ctx&, Tensor x, int64_t begin, int64_t n);     // [T, D] -> [T, n]
 Tensor beside(Ctx&, std::span<const Tensor> parts);           // [T, n] each -> [T, sum of n]
@@ -31,6 +32,12 @@ Tensor layer_norm(Ctx&, Tensor x, Tensor w, Tensor b, float eps);  // [saves] x 
 Tensor add(Ctx&, Tensor a, Tensor b);
 Tensor scale(Ctx&, Tensor x, float factor);
 Tensor scale_rows(Ctx&, Tensor x, Tensor factors);  // [T, D] times [T, 1]
+/// [T, D] times w / by of each column [D], plus bias [D] or none; `by` has no gradient (DoRA's norms).
+Tensor scale_columns(Ctx&, Tensor x, Tensor w, Tensor by, Tensor bias);
+/// ||w + factor b a|| of each row, for w [out, in], a [r, in], b [out, r]; has no gradient. -> [out]
+Tensor row_norms(Ctx&, const Weight& w, const Weight& a, const Weight& b, float factor);
+void row_norms(const Weight& w, const Weight& a, const Weight& b, float factor, int64_t begin, int64_t end,
+               float* norms);  // of rows [begin, end) alone
 Tensor act(Ctx&, Act kind, Tensor x);
 Tensor gated(Ctx&, Act kind, Tensor gate, Tensor up);  // act(gate) * up
 /// (up + 1) * gate * sigmoid(alpha * gate), gate cut above limit, up to -limit .. limit (gpt-oss).

@@ -1,8 +1,9 @@
 // The tape: what the forward did, to be walked once backwards. Ops record a closure each; gradients are kept by the
 // address of the value they belong to, so a reshaped view and its origin share one, and a weight used twice (tied
-// embeddings) sums both uses.
+// embeddings) sums both uses. A slice of a parameter has that slice of its gradient.
 #pragma once
 #include <functional>
+#include <map>
 #include <unordered_map>
 #include <vector>
 
@@ -17,12 +18,9 @@ class Tape {
   explicit Tape(Arena& arena) : arena_(arena) {}
 
   /// Says that the gradient of this parameter is wanted and where to add it ([same shape], owned by the caller).
-  void want(const void* parameter, float* gradient) { wanted_[parameter] = gradient; }
-  /// Where to add a parameter's gradient, or null if it is not trained.
-  float* wanted(const void* parameter) const {
-    auto found = wanted_.find(parameter);
-    return found == wanted_.end() ? nullptr : found->second;
-  }
+  void want(const Tensor& parameter, float* gradient);
+  /// Where to add the gradient of a parameter, or of a slice that begins here, or null if it is not trained.
+  float* wanted(const void* parameter) const;
   /// The gradient of an activation, zero at first use.
   float* grad(const Tensor& value);
 
@@ -34,7 +32,12 @@ class Tape {
  private:
   Arena& arena_;
   std::vector<std::function<void()>> steps_;
-  std::unordered_map<const void*, float*> grads_, wanted_;
+  struct Wanted {
+    int64_t numel;
+    float* gradient;
+  };
+  std::unordered_map<const void*, float*> grads_;
+  std::map<const float*, Wanted> wanted_;  // by the first element
 };
 
 }  // namespace madang

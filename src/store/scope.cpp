@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <numeric>
 #include <optional>
 #include <set>
 
@@ -18,10 +19,12 @@ struct Scope::State {
   Rules rules;
   std::set<std::string, std::less<>> used;
   Hold hold = Hold::mapped;
+  std::shared_ptr<Adapter> adapter;
   std::vector<Parameter> parameters;  // if widened
   std::vector<NamedShape> named;      // if named
-  std::vector<Weight> packable;       // mapped matrices that kernels take in another order
-  std::vector<StoredTensor> made;     // by recipes, for the last request: the next often wants another part of it
+  std::vector<AdaptedMatrix> adapted;
+  std::vector<Weight> packable;    // mapped matrices that kernels take in another order
+  std::vector<StoredTensor> made;  // by recipes, for the last request: the next often wants another part of it
 
   void note(const std::string& name, std::span<const int64_t> shape) {
     constexpr size_t most = 1'000'000;  // DeepSeek-V3, the richest in matrices, has 61,000
@@ -38,10 +41,11 @@ struct Scope::State {
     if (hold == Hold::named) return note(name, std::span(shape.dim).first(static_cast<size_t>(shape.rank))), Buffer();
     auto known = std::ranges::find(parameters, name, &Parameter::name);
     if (known != parameters.end() && known->value.view().shape == shape) return known->value;
-    const StoredTensor t = get(name, std::span(shape.dim).first(static_cast<size_t>(shape.rank)));
+    const StoredTensor* stored = nullptr;
+    const StoredTensor t = get(name, std::span(shape.dim).first(static_cast<size_t>(shape.rank)), &stored);
     Buffer buffer(DType::f32, shape);
     t.decode(buffer.f32());
-    if (hold == Hold::widened) parameters.push_back({name, buffer});
+    if (hold == Hold::widened) parameters.push_back({name, buffer, stored->name});
     return buffer;
   }
 
@@ -140,6 +144,19 @@ struct Scope::State {
     return t;
   }
 
+  /// Where the adapter may have its part; a whole matrix first under the name it has here, which a new adapter takes.
+  std::vector<AdapterPlace> adapter_places(const std::string& layer, const std::string& name, int64_t rows) const {
+    auto places = madang::adapter_places(layer, rows, config);
+    const Found found = find(name);
+    const bool plain = !found.rule || !found.rule->make || found.rule->make == transpose;
+    std::string here = layer;
+    if (source->layout() == Layout::hugging_face && plain && found.parts.size() == 1)
+      here = found.parts[0]->name.substr(0, found.parts[0]->name.rfind('.'));
+    auto own = std::ranges::find(places, here, &AdapterPlace::module);
+    if (places.front().out == 0 && own != places.end()) std::rotate(places.begin(), own, own + 1);
+    return places;
+  }
+
   std::string place(const StoredTensor& t) const {
     return fmt::format("{}, {}", t.file ? t.file->path() : source->path(), shown(t.name));
   }
@@ -215,8 +232,25 @@ bool Scope::has(std::string_view name) const {
   return !state_->find(full(name)).parts.empty();
 }
 
-WeightStore::WeightStore(std::shared_ptr<const Source> source, const Config& config, Hold hold)
+std::shared_ptr<const LowRank> Scope::low_rank(int64_t rows, int64_t cols) const {
+  if (!state_->adapter) return nullptr;
+  const auto places = state_->adapter_places(path_, full("weight"), rows);
+  auto found = state_->adapter->find(places, rows, cols);
+  if (!found) return nullptr;
+  // llama.cpp's converter takes q, k and v of the kv heads apart; peft's rows lie as the repository has them.
+  if (state_->source->layout() == Layout::gguf && path_.ends_with(".query_key_value") &&
+      state_->config.integer("num_key_value_heads") > 1)
+    throw Error(Kind::unsupported, say("the file keeps the rows of {} in another order than the adapter", shown(path_)))
+        .at(state_->source->path())
+        .hint(say("open the model's safetensors"));
+  state_->adapted.push_back({full("weight"), rows, cols, found});
+  return found;
+}
+
+WeightStore::WeightStore(std::shared_ptr<const Source> source, const Config& config, Hold hold,
+                         std::shared_ptr<Adapter> adapter)
     : state_(std::make_shared<Scope::State>()) {
+  state_->adapter = std::move(adapter);
   state_->hold = hold;
   state_->rules = rules_of(source->layout(), config.architecture());
   state_->source = std::move(source), state_->config = config;
@@ -233,9 +267,35 @@ void WeightStore::pack(ThreadPool& pool) const {
 
 const std::vector<Parameter>& WeightStore::parameters() const { return state_->parameters; }
 const std::vector<NamedShape>& WeightStore::named() const { return state_->named; }
+const std::vector<AdaptedMatrix>& WeightStore::adapted() const { return state_->adapted; }
+
+// Rules move elements: moving their numbers tells where each one goes.
+StoredPlaces WeightStore::places(const AdaptedMatrix& matrix) const {
+  const Scope::State::Found found = state_->find(matrix.name);
+  const StoredTensor* t = found.parts.size() == 1 ? found.parts[0] : nullptr;
+  if (!t || t->recipe || !t->format || t->format->block != 1 || t->numel() > UINT32_MAX)
+    throw Error(Kind::unsupported, say("an adapter cannot be merged into {}", shown(matrix.name)))
+        .at(t ? state_->place(*t) : state_->source->path())
+        .expected("F32, F16, BF16")
+        .found(t ? std::string(t->type_name()) : found.tried);
+  std::vector<uint32_t> numbers(static_cast<size_t>(t->numel()));
+  std::iota(numbers.begin(), numbers.end(), 0u);
+  StoredTensor counted = *t;
+  counted.format = &f32_format, counted.dtype = DType::f32, counted.file = nullptr;
+  counted.bytes = {reinterpret_cast<const uint8_t*>(numbers.data()), numbers.size() * sizeof(uint32_t)};
+  const StoredTensor* part = &counted;
+  if (found.rule && found.rule->make)
+    counted = found.rule->make({std::span(&part, 1), *found.rule, state_->config, found.pieces});
+  StoredPlaces places{t, std::vector<uint32_t>(static_cast<size_t>(matrix.rows * matrix.cols))};
+  if (counted.bytes.size() != places.at.size() * sizeof(uint32_t))
+    throw Error(Kind::mismatch, say("tensor {} has the wrong shape", shown(matrix.name))).at(state_->place(*t));
+  std::memcpy(places.at.data(), counted.bytes.data(), counted.bytes.size());
+  return places;
+}
 
 void WeightStore::finish() const {
   state_->made.clear();
+  if (state_->adapter) state_->adapter->finish();
   std::vector<const StoredTensor*> left;
   std::vector<std::string> pieces;
   for (const StoredTensor& t : state_->source->tensors()) {

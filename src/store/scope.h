@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "quant/weight.h"
+#include "store/adapter.h"
 #include "store/config.h"
+#include "store/parameter.h"
 #include "store/source.h"
 #include "tensor/tensor.h"
 
@@ -31,6 +33,8 @@ class Scope {
   /// As the layer knows it and as the file encodes it: for whoever carries weights elsewhere. May copy.
   StoredTensor stored(std::string_view name, std::span<const int64_t> shape) const;
   bool has(std::string_view name) const;
+  /// What an adapter adds to this layer's matrix [rows, cols]; null: nothing.
+  std::shared_ptr<const LowRank> low_rank(int64_t rows, int64_t cols) const;
 
   const std::string& path() const { return path_; }
 
@@ -42,12 +46,6 @@ class Scope {
 
   std::shared_ptr<State> state_;
   std::string path_;
-};
-
-/// A weight held as owned, writable float32, under the name layers ask by.
-struct Parameter {
-  std::string name;
-  Buffer value;
 };
 
 /// mapped: weights stay the file's own bytes. widened: every weight becomes a Parameter, for training. named: there is
@@ -62,23 +60,45 @@ struct NamedShape {
   int64_t numel() const;
 };
 
+/// A layer's matrix, as the layer knows it, with what an adapter adds.
+struct AdaptedMatrix {
+  std::string name;
+  int64_t rows, cols;
+  std::shared_ptr<const LowRank> low_rank;
+};
+
+/// Where a layer's matrix is kept: element i of it is element at[i] of the stored tensor.
+struct StoredPlaces {
+  const StoredTensor* tensor;
+  std::vector<uint32_t> at;
+};
+
 class WeightStore {
  public:
-  /// The rules follow from the source's layout and the configuration's architecture.
-  WeightStore(std::shared_ptr<const Source> source, const Config& config, Hold hold = Hold::mapped);
+  /// The rules follow from the source's layout and the configuration's architecture. `adapter`: added to the layers'
+  /// matrices, or none.
+  WeightStore(std::shared_ptr<const Source> source, const Config& config, Hold hold = Hold::mapped,
+              std::shared_ptr<Adapter> adapter = nullptr);
   /// Hold::named: for building a model that is never run. Throws Kind::limit from whoever asks for more than a million
   /// weights, twenty times those of the largest published model.
   explicit WeightStore(const Config& config);
 
   Scope root() const { return Scope(state_, ""); }
-  /// Throws Kind::mismatch if the file holds a tensor nobody asked for that no rule names ignorable.
+  /// Throws Kind::mismatch if the file holds a tensor nobody asked for that no rule names ignorable, or the adapter one
+  /// that no layer takes.
   void finish() const;
   /// Packs what layers multiply with, ahead of the first integer product.
   void pack(ThreadPool& pool) const;
-  /// What was asked for so far, in that order; one asked for twice is one. Empty unless widened.
+  /// What was asked for so far, in that order, under the names layers ask by; one asked for twice is one. Empty unless
+  /// widened.
   const std::vector<Parameter>& parameters() const;
   /// The same if named; empty otherwise.
   const std::vector<NamedShape>& named() const;
+  /// What the adapter was asked for and adds to.
+  const std::vector<AdaptedMatrix>& adapted() const;
+  /// Throws Kind::unsupported if elements are not kept one by one: blocks, tensors joined from several, or more than
+  /// 2^32 of them.
+  StoredPlaces places(const AdaptedMatrix& matrix) const;
 
  private:
   std::shared_ptr<Scope::State> state_;

@@ -71,7 +71,7 @@ double Trainer::loss(const TrainBatch& batch) { return run(batch, nullptr); }
 double Trainer::gradients(const TrainBatch& batch) {
   optimizer_.clear_gradients();
   Tape tape(arena_);
-  for (Trained& t : optimizer_.trained()) tape.want(t.value.view().data, t.gradient.f32());
+  for (Trained& t : optimizer_.trained()) tape.want(t.value, t.gradient.f32());
   return run(batch, &tape);
 }
 

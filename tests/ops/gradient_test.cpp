@@ -38,6 +38,26 @@ TEST_P(Gradient, LinearUsedTwice) {  // a tied matrix sums both uses
                   random);
 }
 
+TEST_P(Gradient, LinearTurned) {
+  const int64_t out = random.between(1, 40);
+  Buffer x = random_buffer(random, {T, out}), w = random_buffer(random, {out, D});
+  check_gradients([&](Ctx& c) { return linear_turned(c, as_weight(w), x); }, {x}, {w}, random);
+}
+
+TEST_P(Gradient, SliceOfAParameter) {  // its gradient is a slice of the parameter's
+  const int64_t all = D + random.between(1, 5), begin = random.between(0, all - 1), n = all - begin;
+  Buffer x = random_buffer(random, {T, D}), w = random_buffer(random, {all, D});
+  check_gradients([&](Ctx& c) { return linear(c, as_weight(w).slice(begin, n), {}, x); }, {x}, {w}, random);
+}
+
+TEST_P(Gradient, ScaleColumns) {
+  Buffer x = random_buffer(random, {T, D}), w = random_buffer(random, {D}), b = random_buffer(random, {D}),
+         by = random_buffer(random, {D});
+  for (int64_t i = 0; i < D; ++i) by.f32()[i] = 1 + std::fabs(by.f32()[i]);
+  check_gradients([&](Ctx& c) { return scale_columns(c, x, w, by, b); }, {x}, {w, b}, random);
+  check_gradients([&](Ctx& c) { return scale_columns(c, x, w, by, {}); }, {x}, {w}, random);
+}
+
 TEST_P(Gradient, RowsAndColumns) {
   Buffer x = random_buffer(random, {T, D});
   const std::vector<int32_t> which{0, static_cast<int32_t>(T - 1), 0};

@@ -38,7 +38,7 @@ inline std::vector<std::vector<float>> tape_gradients(const Graph& graph, const 
   bench.c.tape = &tape;
   std::vector<std::vector<float>> sums;
   for (const Buffer& p : parameters) sums.emplace_back(static_cast<size_t>(p.view().numel()), 0.0f);
-  for (size_t i = 0; i < parameters.size(); ++i) tape.want(parameters[i].view().data, sums[i].data());
+  for (size_t i = 0; i < parameters.size(); ++i) tape.want(parameters[i], sums[i].data());
   Tensor y = graph(bench.c);
   std::memcpy(tape.grad(y), weighting.data(), weighting.size() * 4);
   std::vector<const float*> found;

@@ -220,6 +220,23 @@ TEST_P(Meaning, AttentionOfThisForwardIsAttentionThroughPages) {
   });
 }
 
+TEST_P(Meaning, RowNorms) {  // || w + f b a ||
+  const int64_t out = random.between(1, 70), r = random.between(1, 5);
+  Buffer w = random_buffer(random, {out, D}), a = random_buffer(random, {r, D}), b = random_buffer(random, {out, r});
+  everywhere([&](Ctx& c) {
+    const Tensor norms = row_norms(c, as_weight(w), as_weight(a), as_weight(b), 0.5f);
+    for (int64_t i = 0; i < out; ++i) {
+      double sum = 0;
+      for (int64_t d = 0; d < D; ++d) {
+        double both = w.view().row(i)[d];
+        for (int64_t k = 0; k < r; ++k) both += 0.5 * b.view().row(i)[k] * a.view().row(k)[d];
+        sum += both * both;
+      }
+      ASSERT_NEAR(norms.f32()[i], std::sqrt(sum), 1e-5 * std::sqrt(sum) + 1e-6);
+    }
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, Meaning, testing::Range(0, 6));
 
 }  // namespace

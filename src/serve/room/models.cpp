@@ -67,6 +67,7 @@ constexpr auto until_next_attempt = std::chrono::seconds(10);
 
 struct Shelf {
   ModelStatus status;
+  std::string adapter;
   std::shared_ptr<const OpenModel> model;
   std::shared_ptr<Opening> opening;
   std::optional<Refusal> refusal;
@@ -144,8 +145,8 @@ void House::make_place(const Shelf& wanted) {
 
 Task<void> open(std::shared_ptr<House> house, Shelf& shelf, std::shared_ptr<Opening> opening) {
   try {
-    auto work = [house, name = shelf.status.name, path = shelf.status.path] {
-      auto checkpoint = Checkpoint::open(path);
+    auto work = [house, name = shelf.status.name, path = shelf.status.path, adapter = shelf.adapter] {
+      auto checkpoint = Checkpoint::open(path, {.config_path = {}, .weights = true, .adapter = adapter});
       checkpoint->source().warm();
       auto engine = house->room.open(checkpoint, house->options.engine, house->options.waiting);
       return std::make_shared<const OpenModel>(OpenModel{name, std::move(checkpoint), std::move(engine)});
@@ -183,7 +184,7 @@ class ModelsOnShelves : public Models {
       ModelStatus status{.name = model.name, .path = model.path};
       status.bytes = bytes_at(model.path), status.created = time_of(model.path);
       status.context = context_before(model.path);
-      house_->shelves.push_back({.status = std::move(status)});
+      house_->shelves.push_back({.status = std::move(status), .adapter = model.adapter});
     }
     if (house_->shelves.empty()) throw Error(Kind::usage, say("there is no model to serve"));
   }

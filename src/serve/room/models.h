@@ -42,6 +42,7 @@ class Models {
 struct ModelsOptions {
   struct Named {
     std::string name, path;
+    std::string adapter = {};  ///< a folder with a LoRA adapter to add, or empty
   };
   std::vector<Named> models;  ///< at least one; names differ. The first is what "" means
   /// Of each engine. Its context and memory are as given, unless `memory` leaves less.

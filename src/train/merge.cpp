@@ -1,0 +1,217 @@
+#include "train/merge.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <map>
+
+#include "base/error.h"
+#include "models/model.h"
+#include "store/bounds.h"
+#include "store/safetensors.h"
+#include "store/scope.h"
+#include "tensor/half.h"
+
+namespace madang {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Work of one tensor at a time: what is to be written, and where the work stands.
+class Merging {
+ public:
+  Merging(const Source& base, std::string folder, const OnProgress& progress)
+      : base_(base), folder_(std::move(folder)), progress_(progress) {
+    if (base.layout() != Layout::hugging_face)
+      throw Error(Kind::unsupported, say("only safetensors checkpoints are merged"))
+          .at(base.path())
+          .hint(say("GGUF files take adapters as they run: {}", "--lora DIR"));
+    std::error_code fault;
+    if (fs::equivalent(base.folder(), folder_, fault))
+      throw Error(Kind::refused, say("the merged model would lie on its own base")).at(folder_);
+  }
+
+  using Make = std::function<std::vector<float>(const StoredTensor&)>;
+  /// Writes every tensor of the base, made where dtype_of names a type for it, and copies the rest of its folder.
+  void write(const std::function<std::optional<DType>(const StoredTensor&)>& dtype_of, const Make& make) {
+    std::error_code fault;
+    fs::create_directories(folder_, fault);
+    if (fault) throw Error(Kind::io, say("cannot make the folder: {}", fault.message())).at(folder_);
+    std::vector<const StoredTensor*> order;
+    for (const StoredTensor& t : base_.tensors()) order.push_back(&t);
+    const auto type = [&](const StoredTensor* t) { return dtype_of(*t).value_or(t->dtype); };
+    std::ranges::stable_sort(order, std::greater<>(), [&](const StoredTensor* t) { return size_of(type(t)); });
+    SafetensorsWriter out((fs::path(folder_) / "model.safetensors").string());
+    Progress progress{say("merging"), 0, 0, true};
+    for (const StoredTensor* t : order) {
+      out.declare(t->name, type(t), t->shape);
+      progress.total += t->numel() * size_of(type(t));
+    }
+    out.begin({{"format", "pt"}});
+    for (const StoredTensor* t : order) {
+      if (const auto made = dtype_of(*t))
+        put(out, make(*t), *made);
+      else
+        out.write(t->bytes);
+      if (t->file) t->file->release(t->bytes);
+      progress.done += t->numel() * size_of(type(t));
+      if (progress_ && !progress_(progress)) throw Error(Kind::refused, say("stopped"));
+    }
+    copy_rest();
+    out.finish();
+  }
+
+ private:
+  static void put(SafetensorsWriter& out, const std::vector<float>& values, DType dtype) {
+    if (dtype == DType::f32) {
+      out.write({reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)});
+      return;
+    }
+    std::vector<uint16_t> narrow(values.size());
+    std::ranges::transform(values, narrow.begin(), dtype == DType::f16 ? half_of_float : bf16_of_float);
+    out.write({reinterpret_cast<const uint8_t*>(narrow.data()), narrow.size() * sizeof(uint16_t)});
+  }
+
+  // Configuration, tokenizer, template, licence: what lies beside the weights and is neither weights nor their index.
+  void copy_rest() const {
+    std::error_code fault;
+    for (const auto& entry : fs::directory_iterator(base_.folder())) {
+      const std::string name = entry.path().filename().string(), kind = entry.path().extension().string();
+      const bool text = kind == ".json" || kind == ".jinja" || kind == ".txt" || kind == ".model" || kind == ".md" ||
+                        name.starts_with("LICEN");
+      if (!entry.is_regular_file(fault) || !text || name.ends_with(".index.json")) continue;
+      fs::copy_file(entry.path(), fs::path(folder_) / name, fs::copy_options::overwrite_existing, fault);
+      if (fault) throw Error(Kind::io, say("cannot write the file: {}", fault.message())).at(name);
+    }
+  }
+
+  const Source& base_;
+  std::string folder_;
+  const OnProgress& progress_;
+};
+
+std::vector<float> decoded(const StoredTensor& t) {
+  std::vector<float> values(static_cast<size_t>(t.numel()));
+  t.format->decode(t.bytes.data(), t.numel(), values.data());
+  return values;
+}
+
+// Row `r` of scale b a.
+void add_row(const LowRank& l, int64_t r, float* to) {
+  std::vector<float> sum(static_cast<size_t>(l.a.cols));
+  for (int64_t k = 0; k < l.a.rows; ++k)
+    for (int64_t i = 0; i < l.a.cols; ++i)
+      sum[static_cast<size_t>(i)] += l.b.f32()[r * l.b.cols + k] * l.a.f32()[k * l.a.cols + i];
+  for (int64_t i = 0; i < l.a.cols; ++i) to[i] += l.scale * sum[static_cast<size_t>(i)];
+}
+
+// One layer's matrix within the stored tensor's values.
+void merge_matrix(const AdaptedMatrix& m, const StoredPlaces& places, ThreadPool& pool, std::vector<float>& values) {
+  const LowRank& l = *m.low_rank;
+  pool.parallel(l.b.rows, 16, [&](int64_t begin, int64_t end) {
+    std::vector<float> row(static_cast<size_t>(l.a.cols));
+    for (int64_t r = begin; r < end; ++r) {
+      const auto at = [&](size_t i) -> float& {
+        const size_t column = static_cast<size_t>(l.turned ? r : m.cols * r);
+        return values[places.at[l.turned ? i * static_cast<size_t>(m.cols) + column : column + i]];
+      };
+      for (size_t i = 0; i < row.size(); ++i) row[i] = at(i);
+      add_row(l, r, row.data());
+      if (l.magnitude.view()) {  // every row brought to its length
+        double sum = 0;
+        for (float v : row) sum += static_cast<double>(v) * v;
+        const float factor = l.magnitude.f32()[r] / static_cast<float>(std::sqrt(sum));
+        for (float& v : row) v *= factor;
+      }
+      for (size_t i = 0; i < row.size(); ++i) at(i) = row[i];
+    }
+  });
+}
+
+}  // namespace
+
+void merge_adapter(const std::string& base, const std::string& adapter, const std::string& out, DType dtype,
+                   ThreadPool& pool, const OnProgress& progress) {
+  const auto source = open_source(base);
+  const Config config = source->config();
+  const WeightStore store(source, config, Hold::mapped, Adapter::read(adapter, Adapter::Use::answer));
+  const auto model = build_model(config, store.root());  // whose layers say what they take
+  store.finish();
+  std::map<std::string, std::vector<const AdaptedMatrix*>, std::less<>> adapted;
+  for (const AdaptedMatrix& m : store.adapted()) adapted[store.places(m).tensor->name].push_back(&m);
+  Merging(*source, out, progress)
+      .write([&](const StoredTensor& t) { return adapted.contains(t.name) ? std::optional(dtype) : std::nullopt; },
+             [&](const StoredTensor& t) {
+               std::vector<float> values = decoded(t);
+               for (const AdaptedMatrix* m : adapted.find(t.name)->second)
+                 merge_matrix(*m, store.places(*m), pool, values);
+               return values;
+             });
+}
+
+namespace {
+
+// Weights of a and b: (1 - t, t) on the line; on the arc sin((1 - t) angle) / sin(angle) and sin(t angle) / sin(angle).
+std::pair<double, double> shares(const std::vector<float>& a, const std::vector<float>& b, Mix mix, double t) {
+  double aa = 0, bb = 0, ab = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double x = a[i], y = b[i];
+    aa += x * x, bb += y * y, ab += x * y;
+  }
+  const double cosine = std::clamp(ab / std::sqrt(aa * bb), -1.0, 1.0);
+  // Nearly parallel, the arc is the line to float32's precision, and the sine loses digits.
+  if (mix == Mix::linear || !(std::abs(cosine) < 0.9995)) return {1 - t, t};
+  const double angle = std::acos(cosine);
+  return {std::sin((1 - t) * angle) / std::sin(angle), std::sin(t * angle) / std::sin(angle)};
+}
+
+void require_same(const Source& a, const Source& b) {
+  if (a.config().architecture() != b.config().architecture())
+    throw Error(Kind::mismatch, say("the models are of different architectures"))
+        .at(b.path())
+        .expected(a.config().architecture())
+        .found(b.config().architecture());
+  for (const Source* one : {&a, &b})
+    for (const StoredTensor& t : one->tensors()) {
+      const StoredTensor* other = (one == &a ? b : a).find(t.name);
+      if (!other || other->shape != t.shape)
+        throw Error(Kind::mismatch, say("the models differ in tensor {}", shown(t.name)))
+            .at((one == &a ? b : a).path())
+            .expected(t.shape_text())
+            .found(other ? other->shape_text() : "-");
+    }
+}
+
+}  // namespace
+
+void mix_checkpoints(const std::string& a, const std::string& b, const std::string& out, Mix mix, double t,
+                     const OnProgress& progress) {
+  const auto first = open_source(a), second = open_source(b);
+  require_same(*first, *second);
+  const auto plain = [](const StoredTensor* x) { return x->format && x->format->block == 1; };
+  Merging(*first, out, progress)
+      .write(
+          [&](const StoredTensor& x) -> std::optional<DType> {
+            const StoredTensor* y = second->find(x.name);
+            if (plain(&x) && plain(y)) return x.dtype;
+            if (std::ranges::equal(x.bytes, y->bytes)) return std::nullopt;  // indices and such
+            throw Error(Kind::unsupported, say("tensor {} has a type that is no weight", shown(x.name)))
+                .at(first->path())
+                .expected("F32, F16, BF16")
+                .found(fmt::format("{}, {}", x.type_name(), y->type_name()));
+          },
+          [&](const StoredTensor& x) {
+            const StoredTensor* y = second->find(x.name);
+            std::vector<float> from = decoded(x);
+            const std::vector<float> to = decoded(*y);
+            const auto [mine, other] = shares(from, to, mix, t);
+            for (size_t i = 0; i < from.size(); ++i)
+              from[i] = static_cast<float>(mine * static_cast<double>(from[i]) + other * static_cast<double>(to[i]));
+            if (y->file) y->file->release(y->bytes);
+            return from;
+          });
+}
+
+}  // namespace madang
