@@ -39,10 +39,11 @@ class Merging {
     std::error_code fault;
     fs::create_directories(folder_, fault);
     if (fault) throw Error(Kind::io, say("cannot make the folder: {}", fault.message())).at(folder_);
-    std::vector<const StoredTensor*> order;
-    for (const StoredTensor& t : base_.tensors()) order.push_back(&t);
     const auto type = [&](const StoredTensor* t) { return dtype_of(*t).value_or(t->dtype); };
-    std::ranges::stable_sort(order, std::greater<>(), [&](const StoredTensor* t) { return size_of(type(t)); });
+    std::vector<const StoredTensor*> order;  // wide elements first, so that all are aligned
+    for (int64_t size : {8, 4, 2, 1})
+      for (const StoredTensor& t : base_.tensors())
+        if (size_of(type(&t)) == size) order.push_back(&t);
     SafetensorsWriter out((fs::path(folder_) / "model.safetensors").string());
     Progress progress{say("merging"), 0, 0, true};
     for (const StoredTensor* t : order) {
@@ -135,20 +136,20 @@ void merge_matrix(const AdaptedMatrix& m, const StoredPlaces& places, ThreadPool
 void merge_adapter(const std::string& base, const std::string& adapter, const std::string& out, DType dtype,
                    ThreadPool& pool, const OnProgress& progress) {
   const auto source = open_source(base);
+  Merging merging(*source, out, progress);
   const Config config = source->config();
   const WeightStore store(source, config, Hold::mapped, Adapter::read(adapter, Adapter::Use::answer));
   const auto model = build_model(config, store.root());  // whose layers say what they take
   store.finish();
   std::map<std::string, std::vector<const AdaptedMatrix*>, std::less<>> adapted;
   for (const AdaptedMatrix& m : store.adapted()) adapted[store.places(m).tensor->name].push_back(&m);
-  Merging(*source, out, progress)
-      .write([&](const StoredTensor& t) { return adapted.contains(t.name) ? std::optional(dtype) : std::nullopt; },
-             [&](const StoredTensor& t) {
-               std::vector<float> values = decoded(t);
-               for (const AdaptedMatrix* m : adapted.find(t.name)->second)
-                 merge_matrix(*m, store.places(*m), pool, values);
-               return values;
-             });
+  merging.write([&](const StoredTensor& t) { return adapted.contains(t.name) ? std::optional(dtype) : std::nullopt; },
+                [&](const StoredTensor& t) {
+                  std::vector<float> values = decoded(t);
+                  for (const AdaptedMatrix* m : adapted.find(t.name)->second)
+                    merge_matrix(*m, store.places(*m), pool, values);
+                  return values;
+                });
 }
 
 namespace {

@@ -87,7 +87,8 @@ TEST(Merge, RefusesWhatDoesNotFit) {
   EXPECT_EQ(call({"merge", base, other, folder / "out", "--slerp", "0.5", "--linear", "0.5"}), 2);
   EXPECT_EQ(call({"merge", base, folder / "out", "--slerp", "0.5"}), 2);
   EXPECT_EQ(call({"merge", base, other, folder / "out", "--slerp", "0.5"}), 6);
-  EXPECT_EQ(call({"merge", other, folder / "out", "--lora", adapter}), 6);
+  EXPECT_EQ(call({"merge", test::data_folder() + "/models/llama2-gqa", folder / "out", "--lora", adapter}), 6);
+  EXPECT_EQ(call({"merge", test::data_folder() + "/gguf/mixtral-q8_0.gguf", folder / "out", "--lora", adapter}), 5);
   EXPECT_EQ(call({"merge", base, folder / "out", "--lora", base}), 3);
   EXPECT_EQ(call({"merge", base, base, "--lora", adapter, "--force"}), 9);
   EXPECT_FALSE(std::filesystem::exists(folder / "out/model.safetensors"));
