@@ -28,6 +28,12 @@ class Merging {
       throw Error(Kind::unsupported, say("only safetensors checkpoints are merged"))
           .at(base.path())
           .hint(say("GGUF files take adapters as they run: {}", "--lora DIR"));
+    for (const StoredTensor& t : base.tensors())
+      if (t.recipe)
+        throw Error(Kind::unsupported, say("only safetensors checkpoints are merged"))
+            .at(fmt::format("{}, {}", base.path(), shown(t.name)))
+            .expected("F32, F16, BF16")
+            .found(std::string(t.type_name()));
     std::error_code fault;
     if (fs::equivalent(base.folder(), folder_, fault))
       throw Error(Kind::refused, say("the merged model would lie on its own base")).at(folder_);
@@ -191,7 +197,7 @@ void mix_checkpoints(const std::string& a, const std::string& b, const std::stri
                      const OnProgress& progress) {
   const auto first = open_source(a), second = open_source(b);
   require_same(*first, *second);
-  const auto plain = [](const StoredTensor* x) { return x->format && x->format->block == 1; };
+  const auto plain = [](const StoredTensor* x) { return x->format && !x->recipe && x->format->block == 1; };
   Merging(*first, out, progress)
       .write(
           [&](const StoredTensor& x) -> std::optional<DType> {
