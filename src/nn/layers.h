@@ -34,7 +34,7 @@ class Linear {
   Tensor adapted(Ctx& c, Tensor x, Tensor y) const;
   Weight weight_;
   Buffer bias_, norms_;
-  std::shared_ptr<const LowRank> low_rank_;
+  std::shared_ptr<const AdapterPart> low_rank_;
 };
 
 /// Several linear layers of one input, in one go: {q(c, x), k(c, x), v(c, x)}.

@@ -17,7 +17,7 @@ void Linear::adapt(const Scope& scope) {
   low_rank_ = scope.low_rank(weight_.rows, weight_.cols);
   if (!low_rank_ || !low_rank_->magnitude.view()) return;
   norms_ = Buffer(DType::f32, {weight_.rows});
-  const LowRank& l = *low_rank_;
+  const AdapterPart& l = *low_rank_;
   madang::row_norms(weight_, l.a, l.b, l.fresh ? 0 : l.scale, 0, weight_.rows, norms_.f32());
   if (l.fresh) std::memcpy(l.magnitude.f32(), norms_.f32(), static_cast<size_t>(norms_.view().bytes()));
 }
@@ -26,7 +26,7 @@ void Linear::adapt(const Scope& scope) {
 // With a magnitude m each output is multiplied by m / ||W + s B A||, a norm that is a constant for the gradient (Liu et
 // al. 2024, section 4.3).
 Tensor Linear::adapted(Ctx& c, Tensor x, Tensor y) const {
-  const LowRank& l = *low_rank_;
+  const AdapterPart& l = *low_rank_;
   Tensor more = l.turned ? linear_turned(c, l.a, linear_turned(c, l.b, x)) : linear(c, l.b, {}, linear(c, l.a, {}, x));
   y = add(c, y, scale(c, more, l.scale));
   if (!l.magnitude.view()) return y;

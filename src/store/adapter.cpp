@@ -173,7 +173,7 @@ Adapter::Pair* Adapter::pair_at(const AdapterPlace& place, int64_t rows, int64_t
   return read_pair(place.module, place);
 }
 
-LowRank Adapter::part(const Pair& p, const AdapterPlace& place, int64_t rows, int64_t cols) const {
+AdapterPart Adapter::part(const Pair& p, const AdapterPlace& place, int64_t rows, int64_t cols) const {
   const int64_t in = place.turned ? rows : cols, n = place.turned ? cols : rows;
   const int64_t out = place.out > 0 ? place.out : rows;
   if (p.in != in || p.out != out || place.begin + n > out || place.expert >= std::max<int64_t>(p.experts, 1))
@@ -181,7 +181,7 @@ LowRank Adapter::part(const Pair& p, const AdapterPlace& place, int64_t rows, in
         .at(path_)
         .expected(fmt::format("[r, {}], [{}, r]", in, out))
         .found(fmt::format("[r, {}], [{}, r]", p.in, p.out));
-  LowRank part;
+  AdapterPart part;
   const int64_t expert = std::max<int64_t>(place.expert, 0);
   part.a = matrix(p.a.value, expert * p.rank, p.rank, in);
   part.b = matrix(p.b.value, expert * p.out + place.begin, n, p.rank);
@@ -193,10 +193,10 @@ LowRank Adapter::part(const Pair& p, const AdapterPlace& place, int64_t rows, in
   return part;
 }
 
-std::shared_ptr<const LowRank> Adapter::find(const std::vector<AdapterPlace>& places, int64_t rows, int64_t cols) {
+std::shared_ptr<const AdapterPart> Adapter::find(const std::vector<AdapterPlace>& places, int64_t rows, int64_t cols) {
   for (const AdapterPlace& place : places)
     if (Pair* pair = pair_at(place, rows, cols)) {
-      auto found = std::make_shared<LowRank>(part(*pair, place, rows, cols));
+      auto found = std::make_shared<AdapterPart>(part(*pair, place, rows, cols));
       if (!pair->used)
         for (const Parameter* p : {&pair->a, &pair->b, &pair->magnitude})
           if (p->value.view()) parameters_.push_back(*p);

@@ -18,7 +18,7 @@ namespace madang {
 
 /// What is added to one matrix W [out, in] of a layer: W + scale b a, and with a magnitude m every row of the sum is
 /// brought to length m_i. Views of the adapter's own numbers, which training changes.
-struct LowRank {
+struct AdapterPart {
   Weight a, b;  ///< [r, in], [out, r]; float32
   float scale = 0;
   Buffer magnitude;      ///< [out], or none
@@ -51,7 +51,7 @@ class Adapter {
   static std::shared_ptr<Adapter> make(const AdapterConfig& config, uint64_t seed);
 
   /// What is added to a layer's matrix [rows, cols]; null: nothing.
-  std::shared_ptr<const LowRank> find(const std::vector<AdapterPlace>& places, int64_t rows, int64_t cols);
+  std::shared_ptr<const AdapterPart> find(const std::vector<AdapterPlace>& places, int64_t rows, int64_t cols);
   /// All layers have asked. Throws Kind::mismatch if a tensor was not taken or no layer is adapted.
   void finish();
 
@@ -69,7 +69,7 @@ class Adapter {
   Pair* read_pair(const std::string& key, const AdapterPlace& place);
   Pair* make_pair(const AdapterPlace& place, int64_t rows, int64_t cols);
   Pair* experts_at(const AdapterPlace& place, int64_t rows, int64_t cols);
-  LowRank part(const Pair& pair, const AdapterPlace& place, int64_t rows, int64_t cols) const;
+  AdapterPart part(const Pair& pair, const AdapterPlace& place, int64_t rows, int64_t cols) const;
   bool take(const std::string& name, std::vector<int64_t> shape, Parameter& out);
 
   AdapterConfig config_;

@@ -232,7 +232,7 @@ bool Scope::has(std::string_view name) const {
   return !state_->find(full(name)).parts.empty();
 }
 
-std::shared_ptr<const LowRank> Scope::low_rank(int64_t rows, int64_t cols) const {
+std::shared_ptr<const AdapterPart> Scope::low_rank(int64_t rows, int64_t cols) const {
   if (!state_->adapter) return nullptr;
   const auto places = state_->adapter_places(path_, full("weight"), rows);
   auto found = state_->adapter->find(places, rows, cols);

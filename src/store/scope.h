@@ -34,7 +34,7 @@ class Scope {
   StoredTensor stored(std::string_view name, std::span<const int64_t> shape) const;
   bool has(std::string_view name) const;
   /// What an adapter adds to this layer's matrix [rows, cols]; null: nothing.
-  std::shared_ptr<const LowRank> low_rank(int64_t rows, int64_t cols) const;
+  std::shared_ptr<const AdapterPart> low_rank(int64_t rows, int64_t cols) const;
 
   const std::string& path() const { return path_; }
 
@@ -64,7 +64,7 @@ struct NamedShape {
 struct AdaptedMatrix {
   std::string name;
   int64_t rows, cols;
-  std::shared_ptr<const LowRank> low_rank;
+  std::shared_ptr<const AdapterPart> low_rank;
 };
 
 /// Where a layer's matrix is kept: element i of it is element at[i] of the stored tensor.

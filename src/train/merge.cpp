@@ -106,7 +106,7 @@ std::vector<float> decoded(const StoredTensor& t) {
 }
 
 // Row `r` of scale b a.
-void add_row(const LowRank& l, int64_t r, float* to) {
+void add_row(const AdapterPart& l, int64_t r, float* to) {
   std::vector<float> sum(static_cast<size_t>(l.a.cols));
   for (int64_t k = 0; k < l.a.rows; ++k)
     for (int64_t i = 0; i < l.a.cols; ++i)
@@ -116,7 +116,7 @@ void add_row(const LowRank& l, int64_t r, float* to) {
 
 // One layer's matrix within the stored tensor's values.
 void merge_matrix(const AdaptedMatrix& m, const StoredPlaces& places, ThreadPool& pool, std::vector<float>& values) {
-  const LowRank& l = *m.low_rank;
+  const AdapterPart& l = *m.low_rank;
   pool.parallel(l.b.rows, 16, [&](int64_t begin, int64_t end) {
     std::vector<float> row(static_cast<size_t>(l.a.cols));
     for (int64_t r = begin; r < end; ++r) {
