@@ -10,8 +10,7 @@ namespace {
 struct SolarOpenShape : SparseShape {
   SolarOpenShape(const Config& config, const Scope& scope) : SparseShape(config, scope) {
     choose_by_sigmoid(config);
-    out_bias = false;
-    first_sparse = config.integer("first_k_dense_replace", 0);
+    out_bias = false;  // and experts in every layer, whatever first_k_dense_replace says
   }
 };
 

@@ -176,10 +176,15 @@ void set_layer_types(Json& keys, const std::string& where) {
     if (keys.contains("use_sliding_window") && keys.contains("max_window_layers") &&
         keys.at("max_window_layers") != Json(0))
       first = size_in(keys, "max_window_layers", 0, 1 << 30, where);
-    const bool smollm = keys.at("model_type") == "smollm3";  // windows where there are no positions
+    const Json family = keys.at("model_type");
+    auto slides = [&](int64_t i) {  // as each class of transformers has it
+      if (family == "smollm3") return !rotates(keys, i, where);
+      if (family == "qwen2_moe") return i % 2 == 0 && i < first;
+      if (family == "qwen3_moe") return true;
+      return i >= first && (pattern == 0 || (i + 1) % pattern != 0);
+    };
     for (int64_t i = 0; i < layers; ++i) {
-      const bool sliding =
-          windowed && i >= first && (pattern == 0 || (i + 1) % pattern != 0) && !(smollm && rotates(keys, i, where));
+      const bool sliding = windowed && slides(i);
       types.push_back(keys.contains("num_attention_heads") ? (sliding ? "sliding_attention" : "full_attention")
                                                            : keys.at("model_type"));
     }

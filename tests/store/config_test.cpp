@@ -100,6 +100,10 @@ TEST(Config, WindowsOfEveryAge) {
   EXPECT_EQ(types(with("qwen2", R"("sliding_window": 8, "use_sliding_window": true, "max_window_layers": 0)")), "sss");
   EXPECT_EQ(types(with("smollm3", R"("sliding_window": 8, "use_sliding_window": true, "no_rope_layers": [1, 0, 1])")),
             "fsf");
+  EXPECT_EQ(types(with("qwen2_moe", R"("sliding_window": 8, "use_sliding_window": true, "max_window_layers": 2)")),
+            "sff");
+  EXPECT_EQ(types(with("qwen3_moe", R"("sliding_window": 8, "use_sliding_window": true, "max_window_layers": 2)")),
+            "sss");
   EXPECT_EQ(types(with("gemma3_text", R"("sliding_window_pattern": 3)")), "ssf");
   EXPECT_EQ(types(with("gemma3_text", R"("_sliding_window_pattern": 6, "sliding_window_pattern": 2)")), "sfs");
   EXPECT_EQ(types(with("gemma3_text", R"("layer_types": ["full_attention", "sliding_attention", "full_attention"])")),
