@@ -85,8 +85,8 @@ Command convert_command() {
                 {"--json", "", "", say("as JSON, for programs")}},
       .examples = {{"madang convert ./Llama-3.2-1B llama.gguf", say("a repository as one file")},
                    {"madang convert model-q4.gguf ./model --type f32", say("back to a folder, every value exactly")},
-                   {"madang convert ./model model.gguf -t q8_0 && madang verify ./model model.gguf",
-                    say("half the size, and the proof of what it cost")}},
+                   {"madang convert ./model model.gguf -t q8_0",
+                    say("half the size; `madang verify` tells what it cost")}},
       .run = run,
   };
 }

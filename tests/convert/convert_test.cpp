@@ -52,7 +52,12 @@ TEST_P(Conversion, ThereAndBack) {
   EXPECT_LE(first.largest_difference, 1e-4 * first.largest_logit) << from;
   EXPECT_EQ(first.greedy_same, first.greedy) << from;
   EXPECT_TRUE(first.same_template && first.same_ends) << from;
-  convert_to(there, back, exact);
+  try {
+    convert_to(there, back, exact);
+  } catch (const Error& e) {
+    if (e.kind() != Kind::unsupported) throw;
+    GTEST_SKIP() << e.what();  // some architectures are read from GGUF and not written yet
+  }
   const Verification second = compared(from, back);
   EXPECT_LE(second.largest_difference, 1e-4 * second.largest_logit) << from;
   EXPECT_TRUE(second.same_tokenizer && second.same_template && second.same_ends) << from;

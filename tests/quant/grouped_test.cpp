@@ -45,7 +45,8 @@ TEST(Grouped, CodesAreTheValues) {
       f.decode(block.data(), 32, value);
       for (int i = 0; i < 32; ++i) {
         const int g = i / f.group;
-        const double whole = std::fabs(grouped::float_field(block.data()));
+        // Only rows with a float32 scale in front have steps; of others those bytes are no number.
+        const double whole = step_of(f) > 0 ? std::fabs(grouped::float_field(block.data())) : 0;
         const double rounding = 4e-7 * (std::fabs(minimum[g]) + std::fabs(value[i]));
         EXPECT_NEAR(static_cast<double>(scale[g]) * code[i] - minimum[g], value[i],
                     step_of(f) * whole * 1.001 + rounding)
