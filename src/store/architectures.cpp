@@ -448,6 +448,7 @@ const std::vector<Row>& rows() {
       {Layout::gguf, "qwen2_moe", gguf_qwen_moe, {}},
       {Layout::gguf, "qwen3_moe", gguf_qwen_moe, {}},
       {Layout::gguf, "granite", gguf_llama, {}},
+      {Layout::gguf, "smollm3", gguf_llama, {}},
       {Layout::gguf, "olmo2", gguf_norms_after, {}},
       {Layout::gguf, "exaone4", gguf_norms_after, {}},
       {Layout::hugging_face, "exaone", hf_exaone, {"transformer.rotary.inv_freq"}},

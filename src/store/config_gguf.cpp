@@ -16,6 +16,7 @@ std::string model_type_of(const Gguf& g) {
   const std::string_view name = g.architecture();
   if (name == "llama" && g.integer("llama.expert_count", 0) > 0) return "mixtral";  // one architecture in GGUF
   if (name == "mamba" && g.flag("mamba.ssm.dt_b_c_rms", false)) return "falcon_mamba";
+  if (name == "olmo2" && g.integer("olmo2.attention.sliding_window", 0) > 0) return "olmo3";  // it alone has windows
   // Gating 2 is the sigmoid of V3; files before it say nothing.
   if (name == "deepseek2") return g.integer("deepseek2.expert_gating_func", 1) == 2 ? "deepseek_v3" : "deepseek_v2";
   for (const GgufName& n : gguf_names)

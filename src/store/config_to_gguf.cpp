@@ -177,6 +177,7 @@ std::string gguf_architecture(const Config& config) {
         .hint(say("a folder in place of a .gguf file takes every architecture"));
   if (is(config, {"mistral", "mixtral"})) return "llama";
   if (is(config, {"deepseek_v2", "deepseek_v3"})) return "deepseek2";
+  if (is(config, {"olmo3"})) return "olmo2";  // told apart by their windows
   for (const GgufName& n : gguf_names)
     if (n.model_type == name) return std::string(n.gguf);
   return name;

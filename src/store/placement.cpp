@@ -44,7 +44,7 @@ Named stored_name(const Rules& rules, Layout layout, const std::string& name) {
   return {name, nullptr};
 }
 
-std::vector<int64_t> shape_of(const Placement& p) {
+std::vector<int64_t> shape_of(const Placement& p, Layout layout) {
   std::vector<int64_t> shape = p.weights[0].shape;
   const auto n = static_cast<int64_t>(p.weights.size());
   const bool flat = shape.size() == 1;
@@ -58,8 +58,8 @@ std::vector<int64_t> shape_of(const Placement& p) {
     shape = {0, p.weights[0].shape[0]};
     for (size_t i = 0; i < p.weights.size(); ++i) shape[0] += p.weights[i].shape[i % 2 == 0 ? 1 : 0];
   }
-  // A convolution of every channel by itself has an axis for the one channel it sees.
-  if (p.name.ends_with("conv1d.weight")) shape.insert(shape.begin() + 1, 1);
+  // In repositories a convolution of every channel by itself has an axis for the one channel it sees.
+  if (layout == Layout::hugging_face && p.name.ends_with("conv1d.weight")) shape.insert(shape.begin() + 1, 1);
   return shape;
 }
 
@@ -162,7 +162,7 @@ std::vector<Placement> placements(const std::vector<NamedShape>& weights, Layout
     }
     all[found->second].weights.push_back(w);
   }
-  for (Placement& p : all) p.shape = shape_of(p);
+  for (Placement& p : all) p.shape = shape_of(p, layout);
   return all;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "convert/verify.h"
+#include "store/config_to_gguf.h"
 #include "store/safetensors.h"
 #include "support.h"
 
@@ -101,6 +102,31 @@ TEST(Convert, TypesAreKeptWhereTheOtherFileHasThem) {
   }
   convert_to(from, folder / "half", {.type = &f16_format});
   EXPECT_EQ(compared(from, folder / "half").greedy_same, 8);
+}
+
+// What llama.cpp insists on, and madang would read either way.
+TEST(Convert, GgufHasTheShapesAndNamesOfLlamaCpp) {
+  const test::TemporaryFolder folder;
+  convert_to(test::data_folder() + "/models/mamba", folder / "mamba.gguf");
+  const Gguf mamba(folder / "mamba.gguf");
+  ASSERT_NE(mamba.find("blk.0.ssm_conv1d.weight"), nullptr);
+  EXPECT_EQ(mamba.find("blk.0.ssm_conv1d.weight")->shape.size(), 2u);
+  convert_to(folder / "mamba.gguf", folder / "mamba");
+  EXPECT_EQ(open_source(folder / "mamba")->find("backbone.layers.0.mixer.conv1d.weight")->shape.size(), 3u);
+  const Json sizes = {{"vocab_size", 8},        {"hidden_size", 8},         {"intermediate_size", 8},
+                      {"num_hidden_layers", 4}, {"num_attention_heads", 2}, {"num_key_value_heads", 2},
+                      {"sliding_window", 4}};
+  auto config = [&](const char* type) {
+    Json keys = sizes;
+    keys["model_type"] = type;
+    return Config(keys, type);
+  };
+  EXPECT_EQ(gguf_architecture(config("olmo3")), "olmo2");
+  EXPECT_EQ(gguf_architecture(config("mistral")), "llama");
+  // Rows of q and k lie as llama.cpp rotates them: neighbours in the Llama family and SmolLM 3, halves in Qwen.
+  for (const auto& [type, paired] : {std::pair("llama", true), {"smollm3", true}, {"qwen3", false}})
+    for (const Placement& p : placements(blueprint_of(config(type)).weights, Layout::gguf, config(type)))
+      if (p.name == "blk.0.attn_q.weight") EXPECT_EQ(p.make == unpair, paired) << type;
 }
 
 TEST(Convert, StoppingLeavesNoFileBehind) {
