@@ -9,7 +9,7 @@
 // and one counts only if all its stored names are there, so that two layouts of one thing are two rules. A name that no
 // rule knows stands for itself.
 //
-// An architecture is one row in architectures.cpp; most need no rule of their own.
+// The tables are in layouts.h, a file a layout; most architectures need no rule of their own.
 #pragma once
 #include <span>
 #include <string>
