@@ -86,6 +86,9 @@ CallHead named_head(std::string_view text, size_t from, std::initializer_list<st
 CallTail json_tail(std::string_view rest, std::initializer_list<std::string_view> closings);
 /// Only one of `closings`, if it is there.
 CallTail closing_tail(std::string_view rest, std::initializer_list<std::string_view> closings);
+/// The same for calls that end with all of `ends`, one after the other, before the next one's mark or the end of all.
+CallTail marked_tail(std::string_view rest, std::initializer_list<std::string_view> ends, std::string_view close,
+                     std::string_view next);
 /// Bytes of `opening` at the beginning of `body`: all or none.
 size_t skipped(std::string_view body, std::string_view opening);
 

@@ -34,18 +34,7 @@ CallHead head(std::string_view body) {
 }
 
 // The fence, the end of the call, and the next one or the end of all.
-CallTail tail(std::string_view rest) {
-  size_t at = 0;
-  for (std::string_view closing : {std::string_view("```"), call_close}) {
-    const CallTail one = closing_tail(rest.substr(at), {closing});
-    if (one.is == CallTail::Is::unknown) return one;
-    at += one.size;
-  }
-  CallTail last = closing_tail(rest.substr(at), {close, call_open});
-  last.size += at;
-  if (rest.substr(0, last.size).ends_with(call_open)) return {CallTail::Is::next, last.size - call_open.size()};
-  return last;
-}
+CallTail tail(std::string_view rest) { return marked_tail(rest, {"```", call_close}, close, call_open); }
 
 std::vector<ParsedCall> calls(std::string_view body, bool cut) {
   std::vector<ParsedCall> out;

@@ -112,6 +112,20 @@ CallTail closing_tail(std::string_view rest, std::initializer_list<std::string_v
   return {CallTail::Is::over, 0};
 }
 
+CallTail marked_tail(std::string_view rest, std::initializer_list<std::string_view> ends, std::string_view close,
+                     std::string_view next) {
+  size_t at = 0;
+  for (std::string_view end : ends) {
+    const CallTail one = closing_tail(rest.substr(at), {end});
+    if (one.is == CallTail::Is::unknown) return one;
+    at += one.size;
+  }
+  CallTail last = closing_tail(rest.substr(at), {close, next});
+  last.size += at;
+  if (rest.substr(0, last.size).ends_with(next)) return {CallTail::Is::next, last.size - next.size()};
+  return last;
+}
+
 CallTail json_tail(std::string_view rest, std::initializer_list<std::string_view> closings) {
   auto closed = [&](size_t at) {
     CallTail tail = closing_tail(rest.substr(at), closings);

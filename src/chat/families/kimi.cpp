@@ -29,14 +29,7 @@ CallHead head(std::string_view body) {
   return found;
 }
 
-CallTail tail(std::string_view rest) {
-  const CallTail end = closing_tail(rest, {call_close});
-  if (end.is == CallTail::Is::unknown) return end;
-  CallTail last = closing_tail(rest.substr(end.size), {close, call_open});
-  last.size += end.size;
-  if (rest.substr(0, last.size).ends_with(call_open)) return {CallTail::Is::next, last.size - call_open.size()};
-  return last;
-}
+CallTail tail(std::string_view rest) { return marked_tail(rest, {call_close}, close, call_open); }
 
 std::vector<ParsedCall> calls(std::string_view body, bool cut) {
   std::vector<ParsedCall> out;
