@@ -89,6 +89,19 @@ std::string name_of(const testing::TestParamInfo<std::string>& info) {
 }
 INSTANTIATE_TEST_SUITE_P(All, Conversion, testing::ValuesIn(cases()), name_of);
 
+// The round trips above skip what GGUF cannot hold: here is which of the checkpoints beside this test those are.
+TEST(Convert, WhatGgufHolds) {
+  const test::TemporaryFolder folder;
+  std::string held;
+  for (const std::string& path : models_in(test::data_folder() + "/models", "config.json")) try {
+      convert_to(path, folder / (fs::path(path).filename().string() + ".gguf"));
+      held += fs::path(path).filename().string() + " ";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), Kind::unsupported) << e.what();
+    }
+  EXPECT_EQ(held, "deepseek-v3 llama2-gqa mamba mistral-swa mixtral qwen2 ");
+}
+
 TEST(Convert, TypesAreKeptWhereTheOtherFileHasThem) {
   const test::TemporaryFolder folder;
   const std::string from = test::data_folder() + "/gguf/llama-q8_0.gguf";

@@ -1,7 +1,6 @@
 // OpenAI's responses: items as messages, requests as turns, turns as numbered events whose sum is the response.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 
 #include "serve/api/named_events.h"
 #include "serve/api/responses_answer.h"
@@ -205,18 +204,6 @@ TEST(NamedEvents, IdsAreMany) {
   EXPECT_EQ(seen.size(), 1000u);
   EXPECT_EQ(named_event({{"type", "ping"}}), "event: ping\ndata: {\"type\":\"ping\"}\n\n");
   EXPECT_EQ(json_text("a\xff"), "\"a\xEF\xBF\xBD\"");
-}
-
-// Where the published description is at hand: MADANG_EVENTS=FILE writes what these turns say, a JSON document a line,
-// for tests/clients/validate_events.py.
-TEST(ResponsesAnswer, WritesItsEventsForAnOutsideValidator) {
-  const char* path = std::getenv("MADANG_EVENTS");
-  if (!path) GTEST_SKIP() << "MADANG_EVENTS is not set";
-  std::ofstream out(path);
-  for (Finish finish : {Finish::end, Finish::length, Finish::failed}) {
-    ResponsesAnswer answer = fresh_answer();
-    for (const Json& event : whole_turn(answer, finish)) out << json_text(event) << "\n";
-  }
 }
 
 }  // namespace
