@@ -1,5 +1,4 @@
 // madang convert: the same model in the other kind of file.
-#include <filesystem>
 #include <iostream>
 #include <map>
 
@@ -19,13 +18,6 @@ ConvertOptions options_of(const Arguments& arguments) {
   options.tokenizer = !arguments.has("--no-tokenizer");
   if (const auto type = arguments.choice("--type")) options.type = format_by_name(*type);
   return options;
-}
-
-void check_free(const std::string& path, bool force) {
-  std::error_code ignored;
-  const bool folder = std::filesystem::is_directory(path, ignored);
-  if (!std::filesystem::exists(path, ignored) || force || (folder && std::filesystem::is_empty(path, ignored))) return;
-  throw Error(Kind::refused, say("the file is there already")).at(path).hint(say("--force writes over it"));
 }
 
 Json as_json(const ConvertPlan& plan) {
@@ -51,7 +43,7 @@ void summarize(const ConvertPlan& plan, const std::string& path, Surroundings& a
 
 int run(const Arguments& arguments, Surroundings& around) {
   const std::string &from = arguments.operands()[0], &to = arguments.operands()[1];
-  check_free(to, arguments.has("--force"));
+  check_free(arguments, to);
   const auto checkpoint = Checkpoint::open(find_model(around, from), {.weights = false});
   const ConvertPlan plan = plan_convert(checkpoint, to, options_of(arguments));
   if (!arguments.has("--dry-run")) {

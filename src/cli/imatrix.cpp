@@ -1,5 +1,4 @@
 // madang imatrix: which weights meet large activations, for madang quantize.
-#include <fstream>
 #include <iostream>
 
 #include "base/error.h"
@@ -16,8 +15,7 @@ int run(const Arguments& arguments, Surroundings& around) {
   const auto file = arguments.text("--file"), to = arguments.text("--out");
   if (!file) throw Error(Kind::usage, say("{} is needed", "--file TEXT"));
   if (!to) throw Error(Kind::usage, say("{} is needed", "--out FILE"));
-  if (std::ifstream(*to) && !arguments.has("--force"))
-    throw Error(Kind::refused, say("the file is there already")).at(*to).hint(say("--force writes over it"));
+  check_free(arguments, *to);
   const auto checkpoint = open_checkpoint(arguments, around, arguments.operands()[0]);
   const auto tokenizer = checkpoint->tokenizer();
   if (!tokenizer) throw Error(Kind::missing, say("this model has no tokenizer")).at(checkpoint->path());

@@ -1,5 +1,4 @@
 // madang merge: a checkpoint with an adapter in it, or between two checkpoints.
-#include <filesystem>
 #include <iostream>
 
 #include "base/error.h"
@@ -27,8 +26,7 @@ int run(const Arguments& arguments, Surroundings& around) {
   if (given.size() != models + 1)
     throw Error(Kind::usage, say("{} is needed", adapter ? "BASE OUT" : "A B OUT")).found(std::to_string(given.size()));
   const std::string& out = given.back();
-  if (std::filesystem::exists(std::filesystem::path(out) / "model.safetensors") && !arguments.has("--force"))
-    throw Error(Kind::refused, say("the file is there already")).at(out).hint(say("--force writes over it"));
+  check_free(arguments, out);
   const std::string base = find_model(around, given[0]);
   Interrupt interrupt;  // before there are threads
   ThreadPool pool(static_cast<int>(arguments.integer("--threads", 0, 1, 1024)));

@@ -125,6 +125,13 @@ void warm_up(const Source& source, const OnProgress& progress) {
   (void)kept;
 }
 
+void check_free(const Arguments& arguments, const std::string& path) {
+  std::error_code ignored;
+  if (arguments.has("--force") || !std::filesystem::exists(path, ignored)) return;
+  if (std::filesystem::is_directory(path, ignored) && std::filesystem::is_empty(path, ignored)) return;
+  throw Error(Kind::refused, say("the file is there already")).at(path).hint(say("--force writes over it"));
+}
+
 std::string read_whole_file(const std::string& path) {
   auto file = MappedFile::open(path);
   return {reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()};

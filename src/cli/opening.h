@@ -35,6 +35,9 @@ std::shared_ptr<const Checkpoint> open_checkpoint(const Arguments& arguments, Su
 /// would fill most of the memory: its pages would push each other out.
 void warm_up(const Source& source, const OnProgress& progress);
 
+/// Throws Kind::refused if there is a file, or a folder with something in it, and --force is not given.
+void check_free(const Arguments& arguments, const std::string& path);
+
 /// Throws Kind::io, Kind::missing.
 std::string read_whole_file(const std::string& path);
 std::string read_all(std::istream& in);

@@ -1,5 +1,4 @@
 // madang quantize: a smaller file of the same model.
-#include <fstream>
 #include <iostream>
 
 #include "base/error.h"
@@ -96,8 +95,7 @@ int run(const Arguments& arguments, Surroundings& around) {
   if (!dry && arguments.operands().size() < 2) throw Error(Kind::usage, say("{} is needed", "OUT"));
   if (!dry) {
     const std::string& to = arguments.operands()[1];
-    if (std::ifstream(to) && !arguments.has("--force"))
-      throw Error(Kind::refused, say("the file is there already")).at(to).hint(say("--force writes over it"));
+    check_free(arguments, to);
     Interrupt interrupt;  // before there are threads: Ctrl-C leaves no half file behind
     ThreadPool pool(static_cast<int>(arguments.integer("--threads", 0, 1, 1024)));
     ProgressBar bar(around);

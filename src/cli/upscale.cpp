@@ -1,5 +1,4 @@
 // madang upscale: a deeper model out of a model's own layers, to be trained on.
-#include <filesystem>
 #include <iostream>
 
 #include "base/error.h"
@@ -28,9 +27,7 @@ std::pair<int64_t, int64_t> span_of(const Arguments& arguments, int64_t layers) 
 
 int run(const Arguments& arguments, Surroundings& around) {
   const std::string& to = arguments.operands()[1];
-  std::error_code ignored;
-  if (std::filesystem::exists(to, ignored) && !arguments.has("--force"))
-    throw Error(Kind::refused, say("the file is there already")).at(to).hint(say("--force writes over it"));
+  check_free(arguments, to);
   const auto checkpoint = Checkpoint::open(find_model(around, arguments.operands()[0]), {.weights = false});
   const int64_t layers = checkpoint->config().integer("num_hidden_layers");
   ConvertOptions options;

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "base/new_folder.h"
 #include "compress/encode.h"
 #include "convert/config_json.h"
 #include "convert/text_parts.h"
@@ -158,22 +159,21 @@ void write_gguf(const ConvertPlan& plan, const std::string& path, Run& run) {
 
 void write_folder(const ConvertPlan& plan, const std::string& path, Run& run) {
   const Checkpoint& c = *plan.checkpoint;
-  std::error_code fault;
-  fs::create_directories(path, fault);
-  if (fault) throw Error(Kind::io, say("cannot make the folder: {}", fault.message())).at(path);
-  if (plan.options.tokenizer) write_text_files(path, c);
+  NewFolder folder(path);
+  if (plan.options.tokenizer) write_text_files(folder.draft(), c);
   std::string dtype = "float32";
   int64_t most = 0;
   for (const ConvertedTensor& t : plan.tensors)
     if (t.bytes > most)
       most = t.bytes, dtype = t.format == &f16_format ? "float16" : t.format == &bf16_format ? "bfloat16" : "float32";
-  write_text_file(path, "config.json",
+  write_text_file(folder.draft(), "config.json",
                   config_json(c, plan.config, dtype, plan.options.repeat.has_value()).dump(2) + "\n");
-  SafetensorsWriter out((fs::path(path) / "model.safetensors").string());
+  SafetensorsWriter out((fs::path(folder.draft()) / "model.safetensors").string());
   for (const ConvertedTensor& t : plan.tensors) out.declare(t.placement.name, dtype_of(*t.format), t.placement.shape);
   out.begin({{"format", "pt"}});
   run.tensors(out);
   out.finish();
+  folder.finish();
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "engine/sampler.h"
+#include "engine/windows.h"
 #include "store/bounds.h"
 #include "text/rewrite.h"
 
@@ -87,8 +88,8 @@ std::vector<int32_t> ids_for(const Checkpoint& a, const VerifyOptions& options) 
   return ids;
 }
 
-void compare_answers(const Checkpoint& a, const Checkpoint& b, const VerifyOptions& options, Verification& out) {
-  const std::vector<int32_t> ids = ids_for(a, options);
+void compare_answers(const Checkpoint& a, const Checkpoint& b, const std::vector<int32_t>& ids,
+                     const VerifyOptions& options, Verification& out) {
   LogitsOptions asked{.work = options.work, .greedy = options.greedy, .progress = options.progress};
   const Logits x = logits_of(a.model(), ids, asked), y = logits_of(b.model(), ids, asked);
   const auto width = static_cast<size_t>(x.vocabulary);
@@ -134,9 +135,11 @@ Verification verify(const Checkpoint& a, const Checkpoint& b, const VerifyOption
     throw Error(Kind::mismatch, say("the two models have different vocabularies"))
         .expected(std::to_string(a.model().vocabulary()))
         .found(std::to_string(b.model().vocabulary()));
+  const std::vector<int32_t> ids = ids_for(a, options);
+  check_ids(ids, a.model().vocabulary());
   Verification out;
   compare_weights(a, b, options, out);
-  compare_answers(a, b, options, out);
+  compare_answers(a, b, ids, options, out);
   compare_text(a, b, out);
   const bool equal = std::ranges::all_of(out.tensors, [](const TensorDifference& d) { return d.relative == 0; });
   if (!out.same_tokenizer || !(out.kl_mean <= options.most_kl))

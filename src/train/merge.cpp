@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/new_folder.h"
 #include "models/model.h"
 #include "store/bounds.h"
 #include "store/safetensors.h"
@@ -42,15 +43,13 @@ class Merging {
   using Make = std::function<std::vector<float>(const StoredTensor&)>;
   /// Writes every tensor of the base, made where dtype_of names a type for it, and copies the rest of its folder.
   void write(const std::function<std::optional<DType>(const StoredTensor&)>& dtype_of, const Make& make) {
-    std::error_code fault;
-    fs::create_directories(folder_, fault);
-    if (fault) throw Error(Kind::io, say("cannot make the folder: {}", fault.message())).at(folder_);
+    NewFolder folder(folder_);
     const auto type = [&](const StoredTensor* t) { return dtype_of(*t).value_or(t->dtype); };
     std::vector<const StoredTensor*> order;  // wide elements first, so that all are aligned
     for (int64_t size : {8, 4, 2, 1})
       for (const StoredTensor& t : base_.tensors())
         if (size_of(type(&t)) == size) order.push_back(&t);
-    SafetensorsWriter out((fs::path(folder_) / "model.safetensors").string());
+    SafetensorsWriter out((fs::path(folder.draft()) / "model.safetensors").string());
     Progress progress{say("merging"), 0, 0, true};
     for (const StoredTensor* t : order) {
       out.declare(t->name, type(t), t->shape);
@@ -66,8 +65,9 @@ class Merging {
       progress.done += t->numel() * size_of(type(t));
       if (progress_ && !progress_(progress)) throw Error(Kind::refused, say("stopped"));
     }
-    copy_rest();
+    copy_rest(folder.draft());
     out.finish();
+    folder.finish();
   }
 
  private:
@@ -82,14 +82,14 @@ class Merging {
   }
 
   // Configuration, tokenizer, template, licence: what lies beside the weights and is neither weights nor their index.
-  void copy_rest() const {
+  void copy_rest(const std::string& folder) const {
     std::error_code fault;
     for (const auto& entry : fs::directory_iterator(base_.folder())) {
       const std::string name = entry.path().filename().string(), kind = entry.path().extension().string();
       const bool text = kind == ".json" || kind == ".jinja" || kind == ".txt" || kind == ".model" || kind == ".md" ||
                         name.starts_with("LICEN");
       if (!entry.is_regular_file(fault) || !text || name.ends_with(".index.json")) continue;
-      fs::copy_file(entry.path(), fs::path(folder_) / name, fs::copy_options::overwrite_existing, fault);
+      fs::copy_file(entry.path(), fs::path(folder) / name, fs::copy_options::overwrite_existing, fault);
       if (fault) throw Error(Kind::io, say("cannot write the file: {}", fault.message())).at(name);
     }
   }

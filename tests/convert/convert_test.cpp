@@ -144,11 +144,22 @@ TEST(Convert, GgufHasTheShapesAndNamesOfLlamaCpp) {
 
 TEST(Convert, StoppingLeavesNoFileBehind) {
   const test::TemporaryFolder folder;
-  const std::string to = folder / "out.gguf";
   ThreadPool pool(1);
-  const auto plan = plan_convert(Checkpoint::open(test::data_folder() + "/models/qwen2", {.weights = false}), to, {});
-  EXPECT_THROW(convert(plan, to, pool, [](const Progress&) { return false; }), Error);
-  EXPECT_TRUE(fs::is_empty(folder.path));
+  const auto checkpoint = Checkpoint::open(test::data_folder() + "/models/qwen2", {.weights = false});
+  for (const std::string& to : {folder / "out.gguf", folder / "out"}) {
+    const auto plan = plan_convert(checkpoint, to, {});
+    EXPECT_THROW(convert(plan, to, pool, [](const Progress&) { return false; }), Error);
+    EXPECT_TRUE(fs::is_empty(folder.path)) << to;
+  }
+}
+
+TEST(Convert, AFolderMayBeWrittenOverItself) {
+  const test::TemporaryFolder folder;
+  const std::string to = folder / "model";
+  fs::copy(test::data_folder() + "/models/qwen2", to);
+  convert_to(to, to);
+  EXPECT_EQ(compared(test::data_folder() + "/models/qwen2", to).verdict, Verdict::same);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path), {}), 1);
 }
 
 TEST(Convert, TheSameBytesForAnyNumberOfThreads) {
