@@ -152,6 +152,13 @@ std::optional<std::string> Fields::choice(std::string_view name, std::vector<std
   return value;
 }
 
+std::string Fields::name(std::string_view name) {
+  std::string found = need(name, text(name));
+  if (found.empty())
+    throw Problem(say("'{}' must be a text that is not empty", path(name)), path(name), "invalid_value");
+  return found;
+}
+
 void Fields::accept(std::initializer_list<std::string_view> names) {
   for (std::string_view name : names) taken_.emplace(name);
 }

@@ -44,6 +44,8 @@ class Fields {
     if (!value) missing(name);
     return *value;
   }
+  /// A required text that is not empty: what something is called.
+  std::string name(std::string_view name);
   /// Known to the API and without meaning here (user, metadata, service_tier...): taken, not checked.
   void accept(std::initializer_list<std::string_view> names);
   /// Known to the API and not built: Problem (400) if it is there.

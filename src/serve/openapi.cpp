@@ -17,6 +17,7 @@ struct Operation {
   std::string_view method, path, tag, summary;
   std::vector<Field> body = {};
   std::string_view answer = "application/json";
+  bool open = false;  ///< asks for no key
 };
 
 const std::vector<Field> sampling = {
@@ -42,6 +43,7 @@ std::vector<Field> with(std::vector<Field> first, const std::vector<Field>& more
 
 std::vector<Operation> operations() {
   const Field model = {"model", "string", "a name from /v1/models", true};
+  const Field any_model = {"model", "string", "a name from /v1/models; the first one if not given"};
   return {
       {"get", "/v1/models", "Models", "The models that can be asked for, each with its context_window"},
       {"get", "/v1/models/{id}", "Models", "One model"},
@@ -130,15 +132,15 @@ std::vector<Operation> operations() {
         {"metadata", "object", "up to 16 texts"}}},
       {"get", "/v1/batches/{id}", "Files and batches", "How far it is"},
       {"post", "/v1/batches/{id}/cancel", "Files and batches", "Stop it"},
-      {"post", "/tokenize", "Tokens", "A text's token ids", {model, {"content", "string", "the text", true}}},
-      {"post", "/detokenize", "Tokens", "Token ids as text", {model, {"tokens", "array", "ids", true}}},
+      {"post", "/tokenize", "Tokens", "A text's token ids", {any_model, {"content", "string", "the text", true}}},
+      {"post", "/detokenize", "Tokens", "Token ids as text", {any_model, {"tokens", "array", "ids", true}}},
       {"post",
        "/apply-template",
        "Tokens",
        "The prompt that a conversation becomes",
-       {model, {"messages", "array", "role and content each", true}}},
-      {"get", "/health", "Server", "Whether it is alive"},
-      {"get", "/ready", "Server", "Whether it can answer"},
+       {any_model, {"messages", "array", "role and content each", true}}},
+      {"get", "/health", "Server", "Whether it is alive", {}, "application/json", true},
+      {"get", "/ready", "Server", "Whether it can answer", {}, "application/json", true},
       {"get", "/status", "Server", "Models, load, cache"},
       {"get", "/metrics", "Server", "Prometheus text", {}, "text/plain"},
   };
@@ -165,6 +167,7 @@ std::string openapi_json() {
     if (o.path.find("{id}") != o.path.npos)
       operation["parameters"] = {
           {{"name", "id"}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}}};
+    if (o.open) operation["security"] = Json::array();
     if (!o.body.empty())
       operation["requestBody"] = {{"required", true},
                                   {"content", {{"application/json", {{"schema", schema_of(o.body)}}}}}};

@@ -82,6 +82,12 @@ TEST(ResponsesRequest, NamesWhatIsWrong) {
   EXPECT_EQ(fault_of({{"input", Json::parse(R"([{"type": "item_reference", "id": "x"}])")}}), "input[0].type");
 }
 
+TEST(ResponsesRequest, WantsSomethingToAnswer) {
+  EXPECT_EQ(fault_of({{"input", Json::array()}}), "input");
+  EXPECT_EQ(fault_of({{"input", Json::array()}, {"instructions", "Greet."}}), "");
+  EXPECT_EQ(fault_of({{"input", Json::array()}, {"previous_response_id", "resp_1"}}), "");
+}
+
 TEST(ResponsesRequest, EchoesWhatItTook) {
   const auto request = read_responses_request(Json::parse(R"({
     "model": "m", "input": "Hi", "instructions": "Be brief.", "temperature": 0.5, "max_output_tokens": 7,

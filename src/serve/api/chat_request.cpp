@@ -155,7 +155,7 @@ void read_conversation(Fields& fields, TalkRequest& out) {
 ChatRequest read_chat_request(const Json& body) {
   Fields fields(body, "");
   ChatRequest out;
-  out.talk.model = fields.need("model", fields.text("model"));
+  out.talk.model = fields.name("model");
   read_conversation(fields, out.talk);
   out.talk.parallel_tool_calls = fields.boolean("parallel_tool_calls").value_or(true);
   read_sampling(fields, out.talk);

@@ -53,7 +53,7 @@ void read_prompts(Fields& fields, CompletionRequest& out) {
 CompletionRequest read_request(const Json& body) {
   Fields fields(body, "");
   CompletionRequest out;
-  out.talk.model = fields.need("model", fields.text("model"));
+  out.talk.model = fields.name("model");
   read_prompts(fields, out);
   read_sampling(fields, out.talk);
   if (const auto top = fields.integer("logprobs", 0, 5)) out.talk.top_logprobs = static_cast<int>(*top);

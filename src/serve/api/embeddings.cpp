@@ -70,7 +70,7 @@ void read_input(const Json& input, EmbeddingsRequest& r) {
 EmbeddingsRequest read_request(const Json& body) {
   EmbeddingsRequest r;
   Fields f(body, "");
-  r.model = f.need("model", f.text("model"));
+  r.model = f.name("model");
   read_input(f.need("input", f.any("input")), r);
   r.dimensions = f.integer("dimensions", 1, INT32_MAX);
   r.base64 = f.choice("encoding_format", {"float", "base64"}).value_or("float") == "base64";

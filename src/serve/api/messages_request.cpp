@@ -193,7 +193,7 @@ void read_sampling(Fields& f, TalkRequest& talk) {
 MessagesRequest read_messages_request(const Json& body, bool counting) {
   MessagesRequest out;
   Fields f(body, "");
-  out.talk.model = f.need("model", f.text("model"));
+  out.talk.model = f.name("model");
   read_messages(f, out.talk.messages);
   read_tools(f, out.talk);
   read_thinking(f, out.talk);

@@ -136,7 +136,7 @@ void refuse_what_is_not_built(Fields& f, Json& response) {
 ResponsesRequest read_responses_request(const Json& body) {
   ResponsesRequest out;
   Fields f(body, "");
-  out.talk.model = f.need("model", f.text("model"));
+  out.talk.model = f.name("model");
   out.talk.messages_path = "input";
   out.response = {{"id", ""}, {"object", "response"}, {"created_at", 0}, {"status", "in_progress"}};
   out.response["error"] = out.response["incomplete_details"] = nullptr;
@@ -147,6 +147,8 @@ ResponsesRequest read_responses_request(const Json& body) {
   out.input = whole_items(f.need("input", f.any("input")));
   const auto previous = f.text("previous_response_id");
   out.previous = previous.value_or("");
+  if (out.input.empty() && !instructions && !previous)
+    throw Problem(say("'{}' is empty", "input"), "input", "empty_array");
   out.response["previous_response_id"] = or_null(previous);
   read_tools(f, out);
   read_sampling(f, out);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <filesystem>
 
 #include "serve/http/trace.h"
 
@@ -14,7 +15,10 @@ namespace madang {
 std::string server_name() {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
-  return std::string(host.data()) + '/' + std::to_string(getpid()) + '/' + random_hex(8);
+  // Containers may share a host's name and not its process numbers: those mean something inside one namespace.
+  std::error_code ignored;
+  const std::string numbers = std::filesystem::read_symlink("/proc/self/ns/pid", ignored).string();
+  return std::string(host.data()) + ' ' + numbers + '/' + std::to_string(getpid()) + '/' + random_hex(8);
 }
 
 bool is_gone(const std::string& server, const std::string& self) {

@@ -4,10 +4,10 @@
 
 namespace madang {
 
-/// "host/process/random": of every call another one.
+/// "host namespace/process/random": of every call another one.
 std::string server_name();
 
-/// True only for a process of this machine that has ended (or had our own number, in a container that began again).
+/// True only for a process of this machine that has ended (or had our own number before us).
 bool is_gone(const std::string& server, const std::string& self);
 
 }  // namespace madang
