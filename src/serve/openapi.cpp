@@ -150,7 +150,7 @@ Json schema_of(const std::vector<Field>& fields) {
   Json properties = Json::object(), required = Json::array();
   for (const Field& f : fields) {
     Json property = Json::object();
-    if (f.type != "any") property["type"] = f.type;
+    if (f.type != "any") property["type"] = f.required ? Json(f.type) : Json({f.type, "null"});  // null: not given
     if (!f.note.empty()) property["description"] = f.note;
     properties[std::string(f.name)] = std::move(property);
     if (f.required) required.push_back(f.name);
