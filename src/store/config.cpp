@@ -269,7 +269,9 @@ std::string with_words(std::string_view text) {
 
 Json complete_keys(const Config& config) {
   Json keys = config.keys();
-  for (const auto& [key, value] : defaults_of(config.architecture()).items())
+  const Json defaults =
+      defaults_of(config.architecture());  // a name: GCC 12 does not keep what a loop's range is made of
+  for (const auto& [key, value] : defaults.items())
     if (!keys.contains(key)) keys[key] = nullptr;
   return keys;
 }

@@ -106,7 +106,8 @@ TEST(Convert, TypesAreKeptWhereTheOtherFileHasThem) {
   const test::TemporaryFolder folder;
   const std::string from = test::data_folder() + "/gguf/llama-q8_0.gguf";
   convert_to(from, folder / "copy.gguf");
-  for (const StoredTensor& t : Gguf(from).tensors()) {
+  const Gguf gguf(from);
+  for (const StoredTensor& t : gguf.tensors()) {
     const Gguf copy(folder / "copy.gguf");
     const StoredTensor* same = copy.find(t.name);
     ASSERT_NE(same, nullptr) << t.name;
@@ -139,7 +140,9 @@ TEST(Convert, GgufHasTheShapesAndNamesOfLlamaCpp) {
   // Rows of q and k lie as llama.cpp rotates them: neighbours in the Llama family and SmolLM 3, halves in Qwen.
   for (const auto& [type, paired] : {std::pair("llama", true), {"smollm3", true}, {"qwen3", false}})
     for (const Placement& p : placements(blueprint_of(config(type)).weights, Layout::gguf, config(type)))
-      if (p.name == "blk.0.attn_q.weight") EXPECT_EQ(p.make == unpair, paired) << type;
+      if (p.name == "blk.0.attn_q.weight") {
+        EXPECT_EQ(p.make == unpair, paired) << type;
+      }
 }
 
 TEST(Convert, StoppingLeavesNoFileBehind) {

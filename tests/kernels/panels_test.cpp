@@ -53,8 +53,9 @@ TEST(Panels, HoldWhatTheBlocksHold) {
             ASSERT_EQ(p.minimum(r, (at + i) / f.group), minimum[i / f.group]) << f.name;
           }
         }
-      if (p.form < panel_form_count - 4 && c.rows % panel_rows == 0 && c.cols > 512)
+      if (p.form < panel_form_count - 4 && c.rows % panel_rows == 0 && c.cols > 512) {
         EXPECT_LE(p.count() * p.panel_size(), c.weight.size() * 104 / 100) << f.name;
+      }
     }
   }
 }

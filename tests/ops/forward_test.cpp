@@ -56,7 +56,9 @@ TEST(Forward, LinearFollowsTheColumnsOfItsWeight) {
     for (int64_t r = 0; r < out; ++r) {
       EXPECT_NEAR(products[0].y.row(t)[r], plain.row(t)[r], 1e-4);
       EXPECT_EQ(products[2].y.row(t)[r], products[0].y.row(t)[r]);
-      if (r >= 2 && r < 7) EXPECT_EQ(products[3].y.row(t)[r - 2], products[0].y.row(t)[r]);
+      if (r >= 2 && r < 7) {
+        EXPECT_EQ(products[3].y.row(t)[r - 2], products[0].y.row(t)[r]);
+      }
     }
   const int32_t ids[] = {4, 0};
   const Tensor rows = embed(bench.c, ordered, ids);

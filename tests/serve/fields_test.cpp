@@ -135,7 +135,9 @@ TEST(Fields, SaysWhatIsWrong) {
     });
     EXPECT_EQ(problem.param(), c.param) << c.body;
     EXPECT_EQ(problem.code(), c.code) << c.body;
-    if (!c.message.empty()) EXPECT_EQ(problem.message(), c.message);
+    if (!c.message.empty()) {
+      EXPECT_EQ(problem.message(), c.message);
+    }
   }
 }
 

@@ -17,7 +17,7 @@ namespace {
 
 class Slip final : public Exchange {
  public:
-  explicit Slip(std::string body) { request_.body = std::move(body); }
+  explicit Slip(std::string text) { request_.body = std::move(text); }
   const HttpRequest& request() const override { return request_; }
   void header(std::string, std::string) override {}
   Task<void> reply(int code, std::string_view, std::string text) override {
