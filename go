@@ -3,6 +3,7 @@
 #   ./go chat [MODEL] [flags]   install what is missing, build, fetch the model, talk
 #   ./go test                   the same build, then every test
 #   ./go suites                 the clients and the browser that people use, against madang serve: fetches them and a model
+#   ./go shapes GOLDEN          200 random configurations against transformers (PYTHON: one with torch and transformers 5)
 #   ./go build                  only the build: build/madang
 # Refuses nothing quietly: whatever it installs, it names first.
 set -eu
@@ -20,7 +21,7 @@ packages="g++ clang-19 cmake ninja-build pkg-config ca-certificates python3
 say() { printf '%s\n' "$*" >&2; }
 
 usage() {
-  sed -n '2,6s/^# \{0,1\}//p' "$0"
+  sed -n '2,7s/^# \{0,1\}//p' "$0"
   exit "$1"
 }
 
@@ -152,12 +153,20 @@ print(next(m["path"] for m in json.load(sys.stdin) if m["name"] == sys.argv[1]))
   return "$failed"
 }
 
+# The longest: hours of one core, most of them transformers'.
+shapes() {
+  [ $# -gt 0 ] || usage 2 >&2
+  build_all madang
+  exec "${PYTHON-python3}" "$root/tests/make/random_shapes.py" "$madang" "$@"
+}
+
 command=${1-help}
 [ $# = 0 ] || shift
 case $command in
   chat) chat "$@" ;;
   test) run_tests ;;
   suites) suites ;;
+  shapes) shapes "$@" ;;
   build) build_all ;;
   help | --help | -h) usage 0 ;;
   *) say "./go does not know \"$command\""; usage 2 >&2 ;;
