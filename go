@@ -3,7 +3,7 @@
 #   ./go chat [MODEL] [flags]   install what is missing, build, fetch the model, talk
 #   ./go test                   the same build, then every test
 #   ./go suites                 the clients and the browser that people use, against madang serve: fetches them and a model
-#   ./go shapes GOLDEN          200 random configurations against transformers (PYTHON: one with torch and transformers 5)
+#   ./go shapes [GOLDEN]        200 random configurations against transformers (PYTHON names a Python that has it)
 #   ./go build                  only the build: build/madang
 # Refuses nothing quietly: whatever it installs, it names first.
 set -eu
@@ -153,11 +153,18 @@ print(next(m["path"] for m in json.load(sys.stdin) if m["name"] == sys.argv[1]))
   return "$failed"
 }
 
-# The longest: hours of one core, most of them transformers'.
+# The longest, most of it transformers' time. What it needs is looked at before the build, which takes its time.
 shapes() {
-  [ $# -gt 0 ] || usage 2 >&2
+  golden=${MADANG_SHARED-$root/../shared}/golden
+  case ${1--} in -*) ;; *) golden=$1 && shift ;; esac
+  python=${PYTHON-python3}
+  if ! command -v "$python" >/dev/null; then
+    say "There is no $python. PYTHON names the Python to use."
+    exit 3
+  fi
+  "$python" "$root/tests/make/random_shapes.py" --ready "$golden"
   build_all madang
-  exec "${PYTHON-python3}" "$root/tests/make/random_shapes.py" "$madang" "$@"
+  exec "$python" "$root/tests/make/random_shapes.py" "$madang" "$golden" "$@"
 }
 
 command=${1-help}
