@@ -158,14 +158,14 @@ struct Emulated {
 
 /// The panel vocabulary in plain C++, sixteen rows to a register.
 struct EmulatedPanels {
-  static constexpr int lanes = 16, tokens = 12, wide = 4;  // wide: registers of a row in products of floats
-  /// Whether dot<8> takes codes less 128, so that sums need not start with their offset.
-  static constexpr bool signed_bytes = false;
+  static constexpr int lanes = 16, wide = 4;  // wide: registers of a row in products of floats
+  /// A tile of codes of so many bits: registers of rows, and tokens.
+  template <int bits>
+  static constexpr int together = 1;
+  template <int bits>
+  static constexpr int tokens = 12;
   struct F {
     float v[lanes];
-  };
-  struct Sum {
-    int32_t v[lanes];
   };
   struct B {
     uint8_t v[4 * lanes];
@@ -238,29 +238,34 @@ struct EmulatedPanels {
   }
 
   // ---- integer sums
-  static Sum start() { return {}; }
-  /// *less * 2^shift in every lane.
-  template <int shift>
-  static Sum start(const int32_t* less) {
-    Sum y;
-    for (int32_t& v : y.v) v = *less * (1 << shift);
-    return y;
+  /// Four codes of one token, in every lane.
+  static B four(const int8_t* x) {
+    return each_byte([&](int i) { return x[i % 4]; });
   }
-  /// Lane i gains the products of codes 4i .. 4i + 3, each below 2^bits, with the four at x.
+
+  /// The sum over a group of products of codes, each below 2^bits, with those of a token; lane i has row i. What begins
+  /// with minus the sum of the token's codes can take the codes' offset away: at its begin or in its total, as suits
+  /// the instruction set.
   template <int bits>
-  static void dot(Sum& sum, B codes, const int8_t* x) {
-    for (int i = 0; i < 4 * lanes; ++i) sum.v[i / 4] += codes.v[i] * x[i % 4];
-  }
-  /// Whether sums must be settled after the quad-th quad of a group, `last` of its sum: sets that add in 16 bits must
-  /// widen in time.
-  template <int bits>
-  static constexpr bool settles(int, bool) {
-    return false;
-  }
-  static void settle(Sum&) {}
-  static F to_float(const Sum& sum) {
-    return each([&](int i) { return static_cast<float>(sum.v[i]); });
-  }
+  struct Sum {
+    int32_t v[lanes];
+
+    template <int offset>
+    void begin(const int32_t* less) {
+      for (int32_t& sum : v) sum = *less * offset;
+    }
+    /// Codes as add() takes them.
+    static B prepared(B codes) { return codes; }
+    /// Lane i gains the products of codes 4i .. 4i + 3 with the four of x: the quad `at` of this sum.
+    template <int at>
+    void add(B codes, B x) {
+      for (int i = 0; i < 4 * lanes; ++i) v[i / 4] += codes.v[i] * static_cast<int8_t>(x.v[i]);
+    }
+    template <int offset>
+    F total(const int32_t*) const {
+      return each([&](int i) { return static_cast<float>(v[i]); });
+    }
+  };
 };
 
 }  // namespace madang

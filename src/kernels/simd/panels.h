@@ -1,10 +1,11 @@
 // Products of panels (quant/panels.h) with int8 activations, over the panel vocabulary P of an instruction set: a
 // register holds one number of P::lanes rows, so sums never cross lanes.
 //
-// A tile is P::lanes rows by T tokens. A vector of codes is unpacked once and meets T tokens; each of them broadcasts
-// four codes and multiplies. Integer sums and float accumulators of all T stay in registers: AVX-512 has 32 and takes
-// twelve tokens (12 + 12, and the twelve independent sums hide the latency of the multiply), AVX2 has 16 and takes
-// four.
+// A tile is R registers of rows by T tokens. A vector of codes is unpacked once and meets T tokens; the four codes of a
+// token are broadcast once and meet R registers. The R T sums of a group stay in registers, and so do the accumulators
+// where there are as many: AVX-512 has 32 registers and takes one of rows by twelve tokens (12 + 12, and the twelve
+// independent sums hide the latency of the multiply). AVX2 has 16 and takes two by six: the sums fill twelve, the
+// accumulators wait in the first-level cache for the end of a group.
 #pragma once
 #include <algorithm>
 
@@ -38,39 +39,46 @@ template <class P, PanelForm form, int v, int h>
   }
 }
 
-/// The scales and minimums of one register's rows, as they are walked group by group.
-template <class P, PanelForm form>
+/// The scales and minimums of R registers of rows, as they are walked group by group.
+template <class P, PanelForm form, int R>
 struct PanelScales {
   using F = typename P::F;
   const uint8_t* at;
-  F d, dmin;
+  F d[R], dmin[R];
 
   void begin_block(int first_row) {
-    if constexpr (form.bytes()) {
-      d = P::load_half(at + 2 * first_row);
-      if constexpr (form.minimum) dmin = P::load_half(at + 2 * panel_rows + 2 * first_row);
-      at += 2 * panel_rows * (form.minimum ? 2 : 1);
+    each_of<R>([&](auto r) {
+      const uint8_t* halves = at + 2 * (first_row + r * P::lanes);
+      d[r] = P::load_half(halves);
+      if constexpr (form.minimum) dmin[r] = P::load_half(halves + 2 * panel_rows);
+    });
+    at += 2 * panel_rows * (form.minimum ? 2 : 1);
+  }
+  void next(int first_row, F (&scale)[R]) { take(first_row, d, scale); }
+  /// The minimums that follow `scale`.
+  void next_minimum(int first_row, const F (&scale)[R], F (&minimum)[R]) {
+    if constexpr (!form.zeros()) {
+      take(first_row, dmin, minimum);
+    } else {
+      each_of<R>([&](auto r) { minimum[r] = P::mul(scale[r], P::load_u8(at + first_row + r * P::lanes)); });
+      at += panel_rows;
     }
   }
-  F next(int first_row, F factor) {
-    F value;
-    if constexpr (form.halves())
-      value = P::load_half(at + 2 * first_row);
-    else if constexpr (form.scale == PanelScale::single || form.scale == PanelScale::single_zero)
-      value = P::load(reinterpret_cast<const float*>(at) + first_row);
-    else if constexpr (form.scale == PanelScale::byte)
-      value = P::mul(factor, P::load_u8(at + first_row));
-    else
-      value = P::mul(factor, P::load_i8(at + first_row));
+
+ private:
+  void take(int first_row, const F (&factor)[R], F (&value)[R]) {
+    each_of<R>([&](auto r) {
+      const int row = first_row + r * P::lanes;
+      if constexpr (form.halves())
+        value[r] = P::load_half(at + 2 * row);
+      else if constexpr (form.scale == PanelScale::single || form.scale == PanelScale::single_zero)
+        value[r] = P::load(reinterpret_cast<const float*>(at) + row);
+      else if constexpr (form.scale == PanelScale::byte)
+        value[r] = P::mul(factor[r], P::load_u8(at + row));
+      else
+        value[r] = P::mul(factor[r], P::load_i8(at + row));
+    });
     at += form.rows_bytes();
-    return value;
-  }
-  /// The minimum that follows `scale`.
-  F next_minimum(int first_row, F scale) {
-    if constexpr (!form.zeros()) return next(first_row, dmin);
-    const F zero = P::load_u8(at + first_row);
-    at += panel_rows;
-    return P::mul(scale, zero);
   }
 };
 
@@ -79,55 +87,54 @@ struct PanelScales {
 // a tenth of a microsecond) at the rate of one processor.
 inline constexpr int64_t fetch_ahead = 8192;
 
-/// Rows [first_row, first_row + P::lanes) of one panel by T tokens from slot `slot` on.
-template <class P, PanelForm form, int T>
+/// Rows [first_row, first_row + R * P::lanes) of one panel by T tokens from slot `slot` on.
+template <class P, PanelForm form, int R, int T>
 [[gnu::always_inline]] static inline void panel_tile(const PanelCursor& w, int first_row, const Int8Rows& x,
-                                                     int64_t slot, typename P::F (&acc)[T]) {
-  using Sum = typename P::Sum;
-  constexpr int shift = form.offset ? std::countr_zero(static_cast<unsigned>(form.offset)) : 0;
+                                                     int64_t slot, typename P::F (&acc)[R][T]) {
+  using F = typename P::F;
+  using Sum = typename P::template Sum<form.width()>;
   constexpr int halves = 32 / form.group;
   const int64_t groups = x.groups(), slots = x.slots();
   const uint8_t *code = w.code + 4 * first_row, *ahead = w.code + fetch_ahead;
   constexpr int64_t stride = form.code_bytes() + form.scale_bytes() * 32 / form.block();
-  PanelScales<P, form> scales{w.scale, P::zero(), P::zero()};
-  for (auto& a : acc) a = P::zero();
+  PanelScales<P, form, R> scales{w.scale};
+  for (auto& row : acc)
+    for (F& a : row) a = P::zero();
   for (int64_t g = 0; g < groups; ++g, code += form.code_bytes(), slot += x.tile) {
     if (form.bytes() && g % 8 == 0) scales.begin_block(first_row);
     const int8_t* xc = x.code + slot * 32;
     if (first_row == 0)
       for (int64_t i = 0; i < stride; i += 64) __builtin_prefetch(ahead + i);
     ahead += stride;
-    Sum sum[T];
+    Sum sum[R][T];
     each_of<2>([&](auto h) {
       constexpr bool begins = h == 0 || halves == 2, ends = h == 1 || halves == 2;
-      if constexpr (begins) {
-        const int32_t* less = x.less + slot + (halves == 2 ? (h + 1) * slots : 0);
-        each_of<T>([&](auto t) {
-          if constexpr (form.offset && !(form.width() == 8 && P::signed_bytes))
-            sum[t] = P::template start<shift>(less + t);
-          else
-            sum[t] = P::start();
-        });
-      }
+      const int32_t* less = x.less + slot + (halves == 2 ? (h + 1) * slots : 0);
+      if constexpr (begins)
+        each_of<R>([&](auto r) { each_of<T>([&](auto t) { sum[r][t].template begin<form.offset>(less + t); }); });
       each_of<4>([&](auto v) {
-        const auto codes = quad<P, form, v, h>(code);
-        each_of<T>([&](auto t) { P::template dot<form.width()>(sum[t], codes, xc + 32 * t + 16 * h + 4 * v); });
-        if constexpr (P::template settles<form.width()>(4 * h + v, ends && v == 3))
-          each_of<T>([&](auto t) { P::settle(sum[t]); });
+        typename P::B codes[R];
+        each_of<R>([&](auto r) { codes[r] = Sum::prepared(quad<P, form, v, h>(code + 4 * P::lanes * r)); });
+        each_of<T>([&](auto t) {
+          const auto four = P::four(xc + 32 * t + 16 * h + 4 * v);
+          each_of<R>([&](auto r) { sum[r][t].template add<halves == 2 ? v : 4 * h + v>(codes[r], four); });
+        });
       });
       if constexpr (ends) {
-        const auto scale = scales.next(first_row, scales.d);
-        each_of<T>(
-            [&](auto t) { acc[t] = P::fma(P::to_float(sum[t]), P::mul(scale, P::set(x.scale[slot + t])), acc[t]); });
-        if constexpr (form.minimum) {
-          const auto minimum = scales.next_minimum(first_row, scale);
-          each_of<T>([&](auto t) {
-            const auto low = halves == 1
-                                 ? P::set(x.low[slot + t])
-                                 : P::set(x.scale[slot + t] * static_cast<float>(x.less[(h + 1) * slots + slot + t]));
-            acc[t] = P::fma(minimum, low, acc[t]);
+        F scale[R], minimum[R];
+        scales.next(first_row, scale);
+        if constexpr (form.minimum) scales.next_minimum(first_row, scale, minimum);
+        each_of<T>([&](auto t) {
+          const F x_scale = P::set(x.scale[slot + t]);
+          [[maybe_unused]] F low;
+          if constexpr (form.minimum)
+            low = halves == 1 ? P::set(x.low[slot + t])
+                              : P::set(x.scale[slot + t] * static_cast<float>(x.less[(h + 1) * slots + slot + t]));
+          each_of<R>([&](auto r) {
+            acc[r][t] = P::fma(sum[r][t].template total<form.offset>(less + t), P::mul(scale[r], x_scale), acc[r][t]);
+            if constexpr (form.minimum) acc[r][t] = P::fma(minimum[r], low, acc[r][t]);
           });
-        }
+        });
       }
     });
   }
@@ -137,18 +144,22 @@ template <class P, PanelForm form, int T>
 template <class P, PanelForm form, int T>
 static void panel_product(const PanelCursor& w, int64_t row, int64_t rows, const Int8Rows& x, int64_t t, float* y,
                           int64_t y_stride) {
-  for (int first = 0; first < panel_rows; first += P::lanes) {
-    typename P::F acc[T];
-    panel_tile<P, form, T>(w, first, x, x.slot(t, 0), acc);
-    const int64_t held = rows - row - first;
-    for (int i = 0; i < T; ++i)
-      if (held > 0) P::store_n(y + (t + i) * y_stride + row + first, acc[i], held);
+  constexpr int R = P::template together<form.width()>;
+  for (int first = 0; first < panel_rows; first += R * P::lanes) {
+    typename P::F acc[R][T];
+    panel_tile<P, form, R, T>(w, first, x, x.slot(t, 0), acc);
+    each_of<R>([&](auto r) {
+      const int64_t at = row + first + r * P::lanes, held = rows - at;
+      for (int i = 0; i < T; ++i)
+        if (held > 0) P::store_n(y + (t + i) * y_stride + at, acc[r][i], held);
+    });
   }
 }
 
 /// Panels [begin, end): a tile of tokens stays in the first-level cache while the panels go by.
 template <class P, PanelForm form>
 static void panel_products(const Panels& w, const Int8Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride) {
+  constexpr int most = P::template tokens<form.width()>;
   auto all = [&]<int T>(int64_t t) {
     for (int64_t p = begin; p < end; ++p)
       panel_product<P, form, T>({w.codes(p), w.scales(p)}, p * panel_rows, w.rows, x, t, y, y_stride);
@@ -156,8 +167,8 @@ static void panel_products(const Panels& w, const Int8Rows& x, int64_t begin, in
   for (int64_t tile = 0; tile < x.rows; tile += x.tile) {
     const int64_t last = std::min(tile + x.tile, x.rows);
     int64_t t = tile;
-    for (; t + P::tokens <= last; t += P::tokens) all.template operator()<P::tokens>(t);
-    if constexpr (P::tokens > 4)
+    for (; t + most <= last; t += most) all.template operator()<most>(t);
+    if constexpr (most > 4)
       for (; t + 4 <= last; t += 4) all.template operator()<4>(t);
     for (; t + 2 <= last; t += 2) all.template operator()<2>(t);
     for (; t < last; ++t) all.template operator()<1>(t);

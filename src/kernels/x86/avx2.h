@@ -129,15 +129,17 @@ struct Avx2 {
 
 // The panel vocabulary without VNNI: products of unsigned and signed bytes are added in pairs into 16 bits, and there
 // over as many quads as fit: codes below 2^4 eight times (8 * 2 * 15 * 127 = 30480), below 2^5 four times, below 2^6
-// twice.
+// twice. Sums that fit a whole group take one register, wider ones two.
 struct Avx2Panels {
-  static constexpr int lanes = 8, tokens = 4, wide = 2;
-  static constexpr bool signed_bytes = true;
+  static constexpr int lanes = 8, wide = 2;
+  template <int bits>
+  static constexpr int together = 2;
+  template <int bits>
+  static constexpr int tokens = bits <= 4   ? 6
+                                : bits == 8 ? 4
+                                            : 3;
   using F = __m256;
   using B = __m256i;
-  struct Sum {
-    __m256i wide, narrow;
-  };
 
   static F zero() { return _mm256_setzero_ps(); }
   static F set(float x) { return _mm256_set1_ps(x); }
@@ -167,37 +169,63 @@ struct Avx2Panels {
     return _mm256_and_si256(moved, _mm256_set1_epi8(((1 << bits) - 1) << to));
   }
 
-  static Sum start() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
-  template <int shift>
-  static Sum start(const int32_t* less) {
-    return {_mm256_slli_epi32(_mm256_set1_epi32(*less), shift), _mm256_setzero_si256()};
-  }
   static B four(const int8_t* x) {
     int32_t word;
     std::memcpy(&word, x, 4);
     return _mm256_set1_epi32(word);
   }
-  static B widened(B pairs) { return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
+
   template <int bits>
-  static void dot(Sum& sum, B codes, const int8_t* x) {
-    if constexpr (bits < 8) {
-      sum.narrow = _mm256_add_epi16(sum.narrow, _mm256_maddubs_epi16(codes, four(x)));
-    } else {
-      // Unsigned bytes would overflow: |c - 128| times x with the sign of c - 128, pairs at most 2 * 128 * 127.
-      const B c = _mm256_xor_si256(codes, _mm256_set1_epi8(-128));
-      sum.wide =
-          _mm256_add_epi32(sum.wide, widened(_mm256_maddubs_epi16(_mm256_abs_epi8(c), _mm256_sign_epi8(four(x), c))));
+  struct Sum {
+    static constexpr int fit = bits <= 4 ? 8 : bits == 5 ? 4 : 2;  // quads
+    B narrow, wide;
+
+    template <int offset>
+    void begin(const int32_t*) {}
+    static B prepared(B codes) { return codes; }
+    template <int at>
+    void add(B codes, B x) {
+      const B product = _mm256_maddubs_epi16(codes, x);
+      narrow = at % fit == 0 ? product : _mm256_add_epi16(narrow, product);
+      in_order(narrow);
+      if constexpr (bits > 4 && at % fit == fit - 1)
+        wide = at < fit ? widened(narrow) : _mm256_add_epi32(wide, widened(narrow));
     }
+    template <int offset>
+    F total(const int32_t* less) const {
+      B sum = bits > 4 ? wide : widened(narrow);
+      if constexpr (offset)
+        sum = _mm256_add_epi32(sum, _mm256_slli_epi32(_mm256_set1_epi32(*less), std::countr_zero(unsigned{offset})));
+      return _mm256_cvtepi32_ps(sum);
+    }
+  };
+
+ private:
+  // Left to themselves, compilers turn a chain of integer sums into a tree of more sums than there are registers.
+  static void in_order(B& sum) { asm volatile("" : "+x"(sum)); }
+  static B widened(B pairs) { return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
+};
+
+// Bytes use all eight bits, and unsigned they would overflow: |c - 128| times x with the sign of c - 128, pairs at most
+// 2 * 128 * 127.
+template <>
+struct Avx2Panels::Sum<8> {
+  B wide;
+
+  template <int offset>
+  void begin(const int32_t*) {}
+  static B prepared(B codes) { return _mm256_xor_si256(codes, _mm256_set1_epi8(-128)); }
+  template <int at>
+  void add(B codes, B x) {
+    const B sum = widened(_mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes)));
+    wide = at == 0 ? sum : _mm256_add_epi32(wide, sum);
+    in_order(wide);
   }
-  template <int bits>
-  static constexpr bool settles(int quad, bool last) {
-    return bits < 8 && (last || (bits == 5 && quad == 3) || (bits == 6 && quad % 2 == 1));
+  template <int offset>
+  F total(const int32_t*) const {
+    static_assert(offset == 128);
+    return _mm256_cvtepi32_ps(wide);
   }
-  static void settle(Sum& sum) {
-    sum.wide = _mm256_add_epi32(sum.wide, widened(sum.narrow));
-    sum.narrow = _mm256_setzero_si256();
-  }
-  static F to_float(const Sum& sum) { return _mm256_cvtepi32_ps(sum.wide); }
 };
 
 }  // namespace

@@ -7,11 +7,13 @@ namespace madang {
 namespace {
 
 struct Avx512Panels {
-  static constexpr int lanes = 16, tokens = 12, wide = 4;
-  static constexpr bool signed_bytes = false;
+  static constexpr int lanes = 16, wide = 4;
+  template <int bits>
+  static constexpr int together = 1;
+  template <int bits>
+  static constexpr int tokens = 12;
   using F = __m512;
   using B = __m512i;
-  using Sum = __m512i;
 
   static F zero() { return _mm512_setzero_ps(); }
   static F set(float x) { return _mm512_set1_ps(x); }
@@ -46,23 +48,31 @@ struct Avx512Panels {
     return _mm512_and_si512(moved, _mm512_set1_epi8(((1 << bits) - 1) << to));
   }
 
-  static Sum start() { return _mm512_setzero_si512(); }
-  template <int shift>
-  static Sum start(const int32_t* less) {
-    return _mm512_slli_epi32(_mm512_set1_epi32(*less), shift);
-  }
-  template <int bits>
-  static void dot(Sum& sum, B codes, const int8_t* x) {
+  static B four(const int8_t* x) {
     int32_t word;
     std::memcpy(&word, x, 4);
-    sum = _mm512_dpbusd_epi32(sum, codes, _mm512_set1_epi32(word));
+    return _mm512_set1_epi32(word);
   }
+
   template <int bits>
-  static constexpr bool settles(int, bool) {
-    return false;
-  }
-  static void settle(Sum&) {}
-  static F to_float(const Sum& sum) { return _mm512_cvtepi32_ps(sum); }
+  struct Sum {
+    B sum;
+
+    template <int offset>
+    void begin(const int32_t* less) {
+      sum = offset ? _mm512_slli_epi32(_mm512_set1_epi32(*less), std::countr_zero(unsigned{offset}))
+                   : _mm512_setzero_si512();
+    }
+    static B prepared(B codes) { return codes; }
+    template <int at>
+    void add(B codes, B x) {
+      sum = _mm512_dpbusd_epi32(sum, codes, x);
+    }
+    template <int offset>
+    F total(const int32_t*) const {
+      return _mm512_cvtepi32_ps(sum);
+    }
+  };
 };
 
 }  // namespace
