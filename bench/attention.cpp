@@ -1,0 +1,137 @@
+// The ladder of attention alone: one query at the end of a context, and whole prompts, for each way of storing keys and
+// values. Prints multiply-adds a second (scores and weighted values, only of keys that are seen) beside the float32
+// rate of the same run, and for one query the bytes of keys and values that it reads a second beside memory's.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <vector>
+
+#include "base/cpu.h"
+#include "base/random.h"
+#include "base/thread_pool.h"
+#include "engine/machine.h"
+#include "kernels/table.h"
+
+namespace madang {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Median seconds of one call, over at least half a second.
+template <class Work>
+double seconds(Work&& work) {
+  std::vector<double> times;
+  work();  // warm up
+  for (auto end = Clock::now() + std::chrono::milliseconds(500); Clock::now() < end || times.size() < 3;) {
+    const auto start = Clock::now();
+    work();
+    times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  std::ranges::nth_element(times, times.begin() + static_cast<long>(times.size() / 2));
+  return times[times.size() / 2];
+}
+
+struct Shape {
+  const char* name;
+  int heads, kv_heads, dim;
+  int64_t window;
+};
+
+// Keys and values of all heads, as the engine's pages hold them: keys by columns where they can be.
+struct Cache {
+  std::vector<std::byte> keys, values;
+  std::vector<const std::byte*> key_pages, value_pages;
+  KvPages pages;
+
+  Cache(const Kernels& k, const Shape& shape, KvType type, int64_t positions, Random& random) {
+    const int64_t head = kv_head_bytes(type, shape.dim), row = head * shape.kv_heads, page = row * kv_block;
+    const int64_t count = (positions + kv_block - 1) / kv_block;
+    keys.resize(static_cast<size_t>(count * page)), values.resize(keys.size());
+    std::vector<float> x(static_cast<size_t>(shape.dim));
+    for (int64_t at = 0; at < count * page; at += head) {
+      for (float& v : x) v = static_cast<float>(random.normal());
+      k.kv_encode(type, x.data(), shape.dim, keys.data() + at),
+          k.kv_encode(type, x.data(), shape.dim, values.data() + at);
+    }
+    for (int64_t p = 0; p < count; ++p)
+      key_pages.push_back(keys.data() + p * page), value_pages.push_back(values.data() + p * page);
+    pages = {.type = type, .keys = key_pages.data(), .values = value_pages.data(), .key_row = row, .value_row = row};
+    pages.columns = type != KvType::q8;
+  }
+};
+
+// Queries [first, first + n) of all heads, split as the operations split them.
+double time_of(ThreadPool& pool, const Kernels& k, const Shape& shape, const Cache& cache, int64_t first, int64_t n,
+               const std::vector<float>& query, std::vector<float>& out) {
+  constexpr int64_t grain = 64;
+  const int64_t pieces = (n + grain - 1) / grain, head = kv_head_bytes(cache.pages.type, shape.dim);
+  AttendTask task{.query_stride = shape.heads * shape.dim,
+                  .out_stride = shape.heads * shape.dim,
+                  .heads = shape.heads / shape.kv_heads,
+                  .key_dim = shape.dim,
+                  .value_dim = shape.dim,
+                  .scale = 0.1f,
+                  .window = shape.window,
+                  .kv = cache.pages};
+  return seconds([&] {
+    pool.parallel(pieces * shape.kv_heads, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) {
+        AttendTask part = task;
+        const int64_t kv_head = p / pieces, i = p % pieces * grain, at = kv_head * task.heads * shape.dim;
+        part.first = first + i, part.n = std::min(grain, n - i);
+        part.query = query.data() + i * task.query_stride + at, part.out = out.data() + i * task.out_stride + at;
+        part.kv.key_head = kv_head * head * (part.kv.columns ? kv_block : 1), part.kv.value_head = kv_head * head;
+        k.attend(part);
+      }
+    });
+  });
+}
+
+void run(ThreadPool& pool, const Kernels& k, const MachineLimits& limits, const Shape& shape, KvType type,
+         const char* type_name) {
+  Random random(7);
+  constexpr int64_t longest = 8192;
+  const Cache cache(k, shape, type, longest, random);
+  std::vector<float> query(static_cast<size_t>(2048 * shape.heads * shape.dim)), out(query.size());
+  for (float& q : query) q = static_cast<float>(random.normal());
+  auto seen = [&](int64_t p) { return static_cast<double>(shape.window ? std::min(p + 1, shape.window) : p + 1); };
+  auto row = [&](const char* what, int64_t first, int64_t n) {
+    double pairs = 0;
+    for (int64_t i = 0; i < n; ++i) pairs += seen(first + i);
+    const double s = time_of(pool, k, shape, cache, first, n, query, out);
+    const double multiplies = pairs * shape.heads * shape.dim * 2 / s;
+    fmt::print("{:22} {:5} {:26} {:9.3f} ms {:7.1f} GMAC/s ({:3.0f} %)", shape.name, type_name, what, s * 1e3,
+               multiplies / 1e9, 100 * multiplies / limits.multiplies_f32);
+    const double bytes = seen(first) * 2 * static_cast<double>(cache.pages.key_row) / s;
+    if (n == 1) fmt::print(" {:6.2f} GB/s ({:3.0f} %)", bytes / 1e9, 100 * bytes / limits.read_bytes);
+    fmt::print("\n");
+    std::fflush(stdout);
+  };
+  row("one query of 4096", 4095, 1);
+  row("prompt of 512", 0, 512);
+  row("last 2048 queries of 8192", 6144, 2048);
+}
+
+}  // namespace
+}  // namespace madang
+
+int main() {
+  using namespace madang;
+  ThreadPool pool;
+  const char* forced = std::getenv("MADANG_ISA");
+  const Kernels& kernels = pick_kernels(forced ? forced : "");
+  const MachineLimits limits = measure_limits(pool, kernels);
+  fmt::print("{}, {} threads, kernels {}; memory reads {:.1f} GB/s, float32 {:.1f} GMAC/s\n", Cpu::detect().name,
+             pool.size(), kernels.name, limits.read_bytes / 1e9, limits.multiplies_f32 / 1e9);
+  const Shape shapes[] = {{"32 heads, 4 kv, 64", 32, 4, 64, 0},
+                          {"32 heads, 8 kv, 128", 32, 8, 128, 0},
+                          {"9 heads, 3 kv, 64", 9, 3, 64, 0},
+                          {"4 heads, 1 kv, 256", 4, 1, 256, 0},
+                          {"the same, window 512", 4, 1, 256, 512}};
+  const std::pair<KvType, const char*> types[] = {
+      {KvType::f16, "f16"}, {KvType::f32, "f32"}, {KvType::bf16, "bf16"}, {KvType::q8, "q8"}};
+  for (const Shape& shape : shapes)
+    for (const auto& [type, name] : types) run(pool, kernels, limits, shape, type, name);
+}
