@@ -125,15 +125,18 @@ inline constexpr float fp4_levels[16] = {0.0f,
 /// levels but the smallest are whole multiples.
 inline constexpr float nf4_steps = 112, fp4_steps = 120;
 
-template <const float (&levels)[16], const float& steps>
+constexpr std::array<int8_t, 16> level_codes(const float (&levels)[16], float steps) {
+  std::array<int8_t, 16> codes{};
+  for (size_t i = 0; i < 16; ++i) codes[i] = static_cast<int8_t>(levels[i] * steps + (levels[i] < 0 ? -0.5f : 0.5f));
+  return codes;
+}
+inline constexpr std::array<int8_t, 16> nf4_codes = level_codes(nf4_levels, nf4_steps),
+                                        fp4_codes = level_codes(fp4_levels, fp4_steps);
+
+template <const std::array<int8_t, 16>& codes, const float& steps>
 void level4(const uint8_t* b, int8_t* code, float* scale, float*) {
-  static constexpr auto nearest = [] {
-    std::array<int8_t, 16> codes{};
-    for (size_t i = 0; i < 16; ++i) codes[i] = static_cast<int8_t>(levels[i] * steps + (levels[i] < 0 ? -0.5f : 0.5f));
-    return codes;
-  }();
   *scale = float_field(b) / steps;
-  nibbles(b + 4, [=](int i, int q) { code[i] = nearest[static_cast<size_t>(q)]; });
+  nibbles(b + 4, [=](int i, int q) { code[i] = codes[static_cast<size_t>(q)]; });
 }
 
 template <const float (&levels)[16]>

@@ -9,8 +9,8 @@
 
 #include "base/thread_pool.h"
 #include "quant/bits.h"
-#include "quant/grouped.h"
 #include "quant/k_quants.h"
+#include "quant/panel_levels.h"
 #include "quant/weight.h"
 
 namespace madang {
@@ -30,31 +30,28 @@ struct Piece {
 uint32_t four(const uint8_t* code) { return field32(code); }
 void put(uint8_t* at, uint32_t word) { std::memcpy(at, &word, 4); }
 
-void put_three_bits(const uint8_t* code, int r, uint8_t* to) {
-  uint32_t low[2] = {}, high = 0;
-  for (int q = 0; q < 8; ++q) {
-    low[q / 4] |= (four(code + 4 * q) & 0x03030303u) << 2 * (q % 4);
-    high |= (four(code + 4 * q) >> 2 & 0x01010101u) << q;
-  }
-  put(to + 4 * r, low[0]), put(to + 64 + 4 * r, low[1]), put(to + 128 + 4 * r, high);
-}
-
 // One group of 32 of row r, from `code`, into the group's vectors.
 void put_codes(int bits, const uint8_t* code, int r, uint8_t* to) {
+  // Bits [at, at + count) of all eight quads, `count` bits a quad, as many quads to a word as a byte holds.
+  auto put_bits = [&](int at, int count, uint8_t* vectors) {
+    const uint32_t mask = 0x01010101u * ((1u << count) - 1);
+    const int in_word = 8 / count;
+    for (int q = 0; q < 8; q += in_word) {
+      uint32_t word = 0;
+      for (int i = 0; i < in_word; ++i) word |= (four(code + 4 * (q + i)) >> at & mask) << count * i;
+      put(vectors + 64 * (q / in_word) + 4 * r, word);
+    }
+  };
   if (bits == 8) {
     for (int q = 0; q < 8; ++q) put(to + 64 * q + 4 * r, four(code + 4 * q));
-    return;
+  } else if (bits < 4) {
+    put_bits(0, 2, to);
+    if (bits == 3) put_bits(2, 1, to + 128);
+  } else {
+    for (int v = 0; v < 4; ++v)
+      put(to + 64 * v + 4 * r, (four(code + 4 * v) & 0x0F0F0F0Fu) | (four(code + 16 + 4 * v) & 0x0F0F0F0Fu) << 4);
+    if (bits > 4) put_bits(4, bits - 4, to + 256);
   }
-  if (bits == 3) return put_three_bits(code, r, to);
-  for (int v = 0; v < 4; ++v)
-    put(to + 64 * v + 4 * r, (four(code + 4 * v) & 0x0F0F0F0Fu) | (four(code + 16 + 4 * v) & 0x0F0F0F0Fu) << 4);
-  uint32_t high[2] = {};
-  for (int q = 0; q < 8; ++q)
-    if (bits == 5)
-      high[0] |= (four(code + 4 * q) >> 4 & 0x01010101u) << q;
-    else if (bits == 6)
-      high[q / 4] |= (four(code + 4 * q) >> 4 & 0x03030303u) << 2 * (q % 4);
-  for (int h = 0; h < bits - 4; ++h) put(to + 256 + 64 * h + 4 * r, high[h]);
 }
 
 void put_half(uint8_t* to, int r, float value) {
@@ -62,19 +59,24 @@ void put_half(uint8_t* to, int r, float value) {
   std::memcpy(to + 2 * r, &h, 2);
 }
 
-// The scales of a file's block of 256 that are bytes times d, as they are.
+// The scales of a file's block of 256 that are bytes times d, or d itself, as they are.
 struct ByteScales {
   uint8_t scale[16], minimum[16];
   const uint8_t *d, *dmin;  // float16
 };
 
-ByteScales byte_scales(const PanelForm& form, const uint8_t* block) {
+ByteScales byte_scales(const PanelForm& form, const uint8_t* block, int block_bytes) {
   ByteScales s{};
   float whole[16];  // whole numbers, to bytes with a sign
   auto keep = [&] {
     std::ranges::transform(whole, s.scale, [](float x) { return static_cast<uint8_t>(static_cast<int8_t>(x)); });
   };
-  if (form.minimum) {  // Q4_K and Q5_K
+  if (form.nibbles()) {  // Q2_K
+    std::memcpy(s.scale, block, 16);
+    s.d = block + 80, s.dmin = block + 82;
+  } else if (form.scale == PanelScale::block) {  // TQ1_0 and TQ2_0: d stands last
+    s.d = block + block_bytes - 2;
+  } else if (form.minimum) {  // Q4_K and Q5_K
     k_quants::six_bits(block + 4, s.scale, s.minimum);
     s.d = block, s.dmin = block + 2;
   } else if (form.bits == 6) {
@@ -92,20 +94,21 @@ ByteScales byte_scales(const PanelForm& form, const uint8_t* block) {
 }
 
 // Byte g is row r's of group g.
-void put_byte_scales(const PanelForm& form, const uint8_t* block, int r, uint8_t* to) {
-  const ByteScales s = byte_scales(form, block);
+void put_byte_scales(const PanelForm& form, const uint8_t* block, int block_bytes, int r, uint8_t* to) {
+  const ByteScales s = byte_scales(form, block, block_bytes);
   std::memcpy(to + 2 * r, s.d, 2);
   if (form.minimum) std::memcpy(to + 2 * panel_rows + 2 * r, s.dmin, 2);
+  if (form.scale == PanelScale::block) return;
   uint8_t* at = to + 2 * panel_rows * (form.minimum ? 2 : 1) + r;
   for (int g = 0; g < span / form.group; ++g, at += panel_rows) {
     *at = s.scale[g];
-    if (form.minimum) *(at += panel_rows) = s.minimum[g];
+    if (form.minimum && !form.nibbles()) *(at += panel_rows) = s.minimum[g];
   }
 }
 
 void put_scales(const PanelForm& form, const Piece& piece, int block_bytes, int64_t n, int r, uint8_t* to) {
-  if (form.bytes()) {
-    if (piece.blocks[r]) put_byte_scales(form, piece.blocks[r], r, to);
+  if (form.shared()) {
+    if (piece.blocks[r]) put_byte_scales(form, piece.blocks[r], block_bytes, r, to);
     return;
   }
   auto one = [&](float value) {
@@ -116,6 +119,10 @@ void put_scales(const PanelForm& form, const Piece& piece, int block_bytes, int6
     to += form.rows_bytes();
   };
   for (int64_t g = 0; g < n / form.group; ++g) {
+    if (form.scale == PanelScale::exponent) {
+      to[r] = piece.blocks[r][g * block_bytes], to += panel_rows;
+      continue;
+    }
     one(piece.scale[r][g]);
     if (form.zeros()) {  // stands after the block's scale
       to[r] = piece.blocks[r][g * block_bytes + (form.halves() ? 2 : 4)];
@@ -179,6 +186,8 @@ int panel_form(const Format& format) {
       return 6;
     case 14:
       return 7;
+    case 10:
+      return 13;
     case 11:
       return 8;
     case 20:
@@ -189,15 +198,24 @@ int panel_form(const Format& format) {
       return 11;
     case grouped::int4_id:
       return 12;
-    case grouped::int8_id:
+    case 34:
+    case 35:
+      return 14;
+    case 39:
+      return 15;
+    case 40:
+      return 16;
+    case grouped::fp4_e2m1_id:
+      return 17;
     case grouped::nf4_id:
+      return 18;
     case grouped::fp4_id:
+      return 19;
+    case grouped::int8_id:
     case grouped::fp8_id:
       return first_loose;
     case grouped::int8_zero_id:
       return first_loose + 1;
-    case grouped::fp4_e2m1_id:
-      return first_loose + 2;
     default:
       return -1;
   }
@@ -248,7 +266,8 @@ int Panels::code(int64_t row, int64_t column) const {
   const int q = static_cast<int>(column % 32 / 4), v = q % 4, h = q / 4;
   const auto byte = static_cast<int>(row % panel_rows * 4 + column % 4);
   if (shape().bits == 8) return group[64 * q + byte];
-  if (shape().bits == 3) return (group[64 * h + byte] >> 2 * v & 3) | (group[128 + byte] >> q & 1) << 2;
+  if (shape().bits < 4)
+    return (group[64 * h + byte] >> 2 * v & 3) | (shape().bits == 3 ? (group[128 + byte] >> q & 1) << 2 : 0);
   const int low = group[64 * v + byte] >> 4 * h & 15;
   if (shape().bits == 5) return low | (group[256 + byte] >> q & 1) << 4;
   if (shape().bits == 6) return low | (group[256 + 64 * h + byte] >> 2 * v & 3) << 4;
@@ -262,17 +281,21 @@ float scale_at(const Panels& p, int64_t row, int64_t group, int which) {
   const PanelForm& f = p.shape();
   const int64_t per_block = f.block() / f.group, r = row % panel_rows;
   const uint8_t* block = p.scales(row / panel_rows) + group / per_block * f.scale_bytes();
-  const int parts = f.minimum ? 2 : 1;
-  const uint8_t* at = block + (group % per_block * parts + which) * f.rows_bytes();
   if (f.zeros()) {
-    at = block + group % per_block * (f.rows_bytes() + panel_rows);
+    const uint8_t* at = block + group % per_block * (f.rows_bytes() + panel_rows);
     const float scale = f.halves() ? half_field(at + 2 * r) : grouped::float_field(at + 4 * r);
     return which == 0 ? scale : scale * static_cast<float>(at[f.rows_bytes() + r]);
   }
+  const int parts = f.minimum ? 2 : 1;
+  const uint8_t* at = block + (group % per_block * parts + which) * f.rows_bytes();
   if (f.halves()) return half_field(at + 2 * r);
-  if (!f.bytes()) return std::bit_cast<float>(field32(at + 4 * r));
+  if (f.scale == PanelScale::exponent) return small_floats::half_e8m0(at[r]);
+  if (!f.shared()) return std::bit_cast<float>(field32(at + 4 * r));
   const float d = half_field(block + 2 * panel_rows * which + 2 * r);
-  const uint8_t byte = at[2 * panel_rows * parts + r];
+  if (f.scale == PanelScale::block) return d;
+  const uint8_t* bytes = block + 2 * panel_rows * parts;
+  if (f.nibbles()) return d * static_cast<float>(bytes[group % per_block * panel_rows + r] >> 4 * which & 15);
+  const uint8_t byte = bytes[(group % per_block * parts + which) * panel_rows + r];
   return d * static_cast<float>(f.scale == PanelScale::byte ? byte : static_cast<int8_t>(byte));
 }
 

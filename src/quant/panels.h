@@ -3,11 +3,11 @@
 // results and no sum ever runs across lanes. Codes are unsigned, code + offset, and stay as narrow as in the file:
 //
 //   a group of 32 weights, quads 0..7 of 16 rows; byte 4 r + j of a vector is code 4 q + j of row r
-//     bits 3   2 vectors: bits 2v, 2v + 1 of vector h are bits 0, 1 of quad 4 h + v; then 1 vector: bit q is bit 2 of
-//              quad q
+//     bits 2   2 vectors: bits 2v, 2v + 1 of vector h are quad 4 h + v
+//     bits 3   the same, then 1 vector: bit q is bit 2 of quad q
 //     bits 4   4 vectors: quad v in the low nibbles of vector v, quad v + 4 in the high ones
-//     bits 5   the same, then 1 vector: bit q is bit 4 of quad q
-//     bits 6   the same, then 2 vectors: bits 2v, 2v + 1 of vector h are bits 4, 5 of quad 4 h + v
+//     bits 5   as 4 bits, then 1 vector: bit q is bit 4 of quad q
+//     bits 6   as 4 bits, then 2 vectors: bits 2v, 2v + 1 of vector h are bits 4, 5 of quad 4 h + v
 //     bits 8   8 vectors
 //
 // Where a format has levels, a code is a level plus the offset, and what is kept is which.
@@ -16,12 +16,15 @@
 //
 //   scale of 16 rows, minimum of 16 rows (if any)        half: float16; single: float32
 //   scale of 16 rows, 16 bytes: minimum = scale * byte   half_zero, single_zero
+//   exponent of 16 rows, a byte: scale = 2^(e - 128)     exponent
 //   d of 16 rows, dmin of 16 rows (float16), then for each group the bytes of 16 rows, minimums after scales
 //                                                        byte, signed_byte: scale = d * byte, minimum = dmin * byte
+//   the same, both in one byte                           nibbles: of the scale the low one, of the minimum the high one
+//   d of 16 rows, for all groups of the block            block
 //
-// A panel takes at most three percent more than the blocks of the formats named below. Rows past the last are zero.
+// A panel takes at most three percent more than the blocks of the formats named below; NVFP4 an eighth (its scales grow
+// to 16 bits), TQ1_0 a fifth (its digits to two bits each). Rows past the last are zero.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -29,7 +32,6 @@
 
 #include "base/mapped_file.h"
 #include "quant/format.h"
-#include "quant/lattice.h"
 
 namespace madang {
 
@@ -39,10 +41,10 @@ class ThreadPool;
 inline constexpr int panel_rows = 16;
 
 /// What four bits stand for: themselves, or one of sixteen levels.
-enum class PanelLevels : uint8_t { none, iq4 };
+enum class PanelLevels : uint8_t { none, iq4, e2m1, nf4, fp4 };
 
 /// How scales are kept.
-enum class PanelScale : uint8_t { half, byte, signed_byte, single, half_zero, single_zero };
+enum class PanelScale : uint8_t { half, byte, signed_byte, single, half_zero, single_zero, exponent, nibbles, block };
 
 struct PanelForm {
   int bits, group, offset;
@@ -50,16 +52,27 @@ struct PanelForm {
   bool minimum;
   PanelLevels levels = PanelLevels::none;
 
-  constexpr int width() const { return levels == PanelLevels::none ? bits : 8; }  ///< of a code as it is multiplied
-  constexpr bool bytes() const { return scale == PanelScale::byte || scale == PanelScale::signed_byte; }
+  /// Bits of a code as it is multiplied.
+  constexpr int width() const { return levels == PanelLevels::none ? bits : levels == PanelLevels::e2m1 ? 5 : 8; }
   constexpr int64_t code_bytes() const { return panel_rows * 32 / 8 * bits; }  ///< of a group of 32
-  constexpr int64_t block() const { return bytes() ? 256 : 32; }               ///< weights whose scales lie together
+  /// Whether scales of 256 weights lie together, below a d of their own.
+  constexpr bool shared() const {
+    return scale == PanelScale::byte || scale == PanelScale::signed_byte || scale == PanelScale::nibbles ||
+           scale == PanelScale::block;
+  }
+  constexpr int64_t block() const { return shared() ? 256 : 32; }  ///< weights whose scales lie together
   constexpr bool halves() const { return scale == PanelScale::half || scale == PanelScale::half_zero; }
   constexpr bool zeros() const { return scale == PanelScale::half_zero || scale == PanelScale::single_zero; }
-  constexpr int64_t rows_bytes() const { return panel_rows * (halves() ? 2 : bytes() ? 1 : 4); }
+  constexpr bool nibbles() const { return scale == PanelScale::nibbles; }
+  /// Of one group, besides d; of scale or minimum.
+  constexpr int64_t rows_bytes() const {
+    if (scale == PanelScale::block) return 0;
+    return panel_rows * (halves() ? 2 : shared() || scale == PanelScale::exponent ? 1 : 4);
+  }
   constexpr int64_t scale_bytes() const {  ///< of a block
-    if (zeros()) return block() / group * (rows_bytes() + panel_rows);
-    return ((bytes() ? 2 * panel_rows : 0) + block() / group * rows_bytes()) * (minimum ? 2 : 1);
+    const int64_t groups = block() / group, parts = minimum ? 2 : 1;
+    if (zeros()) return groups * (rows_bytes() + panel_rows);
+    return (shared() ? 2 * panel_rows * parts : 0) + groups * rows_bytes() * (nibbles() ? 1 : parts);
   }
   constexpr bool operator==(const PanelForm&) const = default;
 };
@@ -80,19 +93,19 @@ inline constexpr PanelForm panel_forms[] = {
     {4, 32, 128, PanelScale::signed_byte, false, PanelLevels::iq4},  // IQ4_XS
     {4, 32, 0, PanelScale::half_zero, true},                         // INT4_F16
     {4, 32, 0, PanelScale::single_zero, true},                       // INT4
+    {2, 16, 0, PanelScale::nibbles, true},                           // Q2_K
+    {2, 32, 1, PanelScale::block, false},                            // TQ2_0, TQ1_0
+    {4, 32, 16, PanelScale::exponent, false, PanelLevels::e2m1},     // MXFP4
+    {4, 16, 16, PanelScale::half, false, PanelLevels::e2m1},         // NVFP4
+    {4, 16, 16, PanelScale::single, false, PanelLevels::e2m1},       // FP4_E2M1
+    {4, 32, 128, PanelScale::single, false, PanelLevels::nf4},       // NF4
+    {4, 32, 128, PanelScale::single, false, PanelLevels::fp4},       // FP4
     {8, 32, 128, PanelScale::single, false},
     {8, 32, 128, PanelScale::single, true},
     {8, 16, 128, PanelScale::single, false},
     {8, 16, 128, PanelScale::single, true},
 };
 inline constexpr int panel_form_count = sizeof panel_forms / sizeof *panel_forms;
-
-/// The sixteen codes of a form with levels.
-constexpr std::array<uint8_t, 16> panel_levels(const PanelForm& form) {
-  std::array<uint8_t, 16> levels{};
-  for (size_t i = 0; i < 16; ++i) levels[i] = static_cast<uint8_t>(lattice::iq4_levels[i] + form.offset);
-  return levels;
-}
 
 /// The form that keeps a format's codes as narrow as they are, or -1: pack_loose() then, for as long as a product
 /// takes.

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "quant/bits.h"
+#include "quant/small_floats.h"
 #include "tensor/half.h"
 
 namespace madang {
@@ -204,6 +205,16 @@ struct EmulatedPanels {
   }
   static F load_i8(const uint8_t* p) {
     return each([&](int i) { return static_cast<float>(static_cast<int8_t>(p[i])); });
+  }
+  static F load_low_nibbles(const uint8_t* p) {
+    return each([&](int i) { return static_cast<float>(p[i] & 15); });
+  }
+  static F load_high_nibbles(const uint8_t* p) {
+    return each([&](int i) { return static_cast<float>(p[i] >> 4); });
+  }
+  /// 2^(e - 128)
+  static F load_half_e8m0(const uint8_t* p) {
+    return each([&](int i) { return small_floats::half_e8m0(p[i]); });
   }
   static void store_n(float* p, F x, int64_t n) { std::memcpy(p, x.v, static_cast<size_t>(n < lanes ? n : lanes) * 4); }
   static F mul(F a, F b) {

@@ -11,6 +11,7 @@
 
 #include "kernels/simd/unroll.h"
 #include "kernels/table.h"
+#include "quant/panel_levels.h"
 
 namespace madang::simd {
 
@@ -24,6 +25,8 @@ template <class P, PanelForm form, int v, int h>
 [[gnu::always_inline]] static inline typename P::B quad(const uint8_t* code) {
   if constexpr (form.bits == 8) {
     return P::load_codes(code + 64 * (4 * h + v));
+  } else if constexpr (form.bits == 2) {
+    return P::template lift<2 * v, 0, 2>(P::load_codes(code + 64 * h));
   } else if constexpr (form.bits == 3) {
     return P::either(P::template lift<2 * v, 0, 2>(P::load_codes(code + 64 * h)),
                      P::template lift<4 * h + v, 2, 1>(P::load_codes(code + 128)));
@@ -54,31 +57,40 @@ struct PanelScales {
     });
     at += 2 * panel_rows * (form.minimum ? 2 : 1);
   }
-  void next(int first_row, F (&scale)[R]) { take(first_row, d, scale); }
+  void next(int first_row, F (&scale)[R]) {
+    each_of<R>([&](auto r) { scale[r] = one(first_row + r * P::lanes, d[r]); });
+    if (!form.nibbles()) at += form.rows_bytes();
+  }
   /// The minimums that follow `scale`.
   void next_minimum(int first_row, const F (&scale)[R], F (&minimum)[R]) {
-    if constexpr (!form.zeros()) {
-      take(first_row, dmin, minimum);
-    } else {
-      each_of<R>([&](auto r) { minimum[r] = P::mul(scale[r], P::load_u8(at + first_row + r * P::lanes)); });
-      at += panel_rows;
-    }
+    each_of<R>([&](auto r) {
+      const uint8_t* p = at + first_row + r * P::lanes;
+      if constexpr (form.zeros())
+        minimum[r] = P::mul(scale[r], P::load_u8(p));
+      else if constexpr (form.nibbles())
+        minimum[r] = P::mul(dmin[r], P::load_high_nibbles(p));
+      else
+        minimum[r] = one(first_row + r * P::lanes, dmin[r]);
+    });
+    at += form.zeros() ? panel_rows : form.rows_bytes();
   }
 
  private:
-  void take(int first_row, const F (&factor)[R], F (&value)[R]) {
-    each_of<R>([&](auto r) {
-      const int row = first_row + r * P::lanes;
-      if constexpr (form.halves())
-        value[r] = P::load_half(at + 2 * row);
-      else if constexpr (form.scale == PanelScale::single || form.scale == PanelScale::single_zero)
-        value[r] = P::load(reinterpret_cast<const float*>(at) + row);
-      else if constexpr (form.scale == PanelScale::byte)
-        value[r] = P::mul(factor[r], P::load_u8(at + row));
-      else
-        value[r] = P::mul(factor[r], P::load_i8(at + row));
-    });
-    at += form.rows_bytes();
+  F one(int row, F factor) const {
+    if constexpr (form.halves())
+      return P::load_half(at + 2 * row);
+    else if constexpr (form.scale == PanelScale::exponent)
+      return P::load_half_e8m0(at + row);
+    else if constexpr (form.scale == PanelScale::block)
+      return factor;
+    else if constexpr (form.nibbles())
+      return P::mul(factor, P::load_low_nibbles(at + row));
+    else if constexpr (form.scale == PanelScale::byte)
+      return P::mul(factor, P::load_u8(at + row));
+    else if constexpr (form.scale == PanelScale::signed_byte)
+      return P::mul(factor, P::load_i8(at + row));
+    else
+      return P::load(reinterpret_cast<const float*>(at) + row);
   }
 };
 
@@ -101,7 +113,7 @@ template <class P, PanelForm form, int R, int T>
   for (auto& row : acc)
     for (F& a : row) a = P::zero();
   for (int64_t g = 0; g < groups; ++g, code += form.code_bytes(), slot += x.tile) {
-    if (form.bytes() && g % 8 == 0) scales.begin_block(first_row);
+    if (form.shared() && g % 8 == 0) scales.begin_block(first_row);
     const int8_t* xc = x.code + slot * 32;
     if (first_row == 0)
       for (int64_t i = 0; i < stride; i += 64) __builtin_prefetch(ahead + i);

@@ -147,8 +147,18 @@ struct Avx2Panels {
   static F load_n(const float* p, int64_t n) { return Avx2::load_n(p, n); }
   static void store(float* p, F x) { _mm256_storeu_ps(p, x); }
   static F load_half(const uint8_t* p) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
-  static F load_u8(const uint8_t* p) {
-    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  static B words(const uint8_t* p) {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  }
+  static F load_u8(const uint8_t* p) { return _mm256_cvtepi32_ps(words(p)); }
+  static F load_low_nibbles(const uint8_t* p) {
+    return _mm256_cvtepi32_ps(_mm256_and_si256(words(p), _mm256_set1_epi32(15)));
+  }
+  static F load_high_nibbles(const uint8_t* p) { return _mm256_cvtepi32_ps(_mm256_srli_epi32(words(p), 4)); }
+  static F load_half_e8m0(const uint8_t* p) {
+    const B e = words(p), normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
+    const B subnormal = _mm256_sllv_epi32(_mm256_set1_epi32(0x00200000), e);
+    return _mm256_castsi256_ps(_mm256_blendv_epi8(subnormal, normal, _mm256_cmpgt_epi32(e, _mm256_set1_epi32(1))));
   }
   static F load_i8(const uint8_t* p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));

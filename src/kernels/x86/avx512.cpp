@@ -15,6 +15,7 @@
 #include "quant/grouped.h"
 #include "quant/k_quants.h"
 #include "quant/lattice.h"
+#include "quant/panel_levels.h"
 #include "quant/small_floats.h"
 #include "tensor/half.h"
 

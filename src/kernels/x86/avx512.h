@@ -24,8 +24,18 @@ struct Avx512Panels {
   static F load_half(const uint8_t* p) {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
   }
-  static F load_u8(const uint8_t* p) {
-    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  static B words(const uint8_t* p) {
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static F load_u8(const uint8_t* p) { return _mm512_cvtepi32_ps(words(p)); }
+  static F load_low_nibbles(const uint8_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_and_si512(words(p), _mm512_set1_epi32(15)));
+  }
+  static F load_high_nibbles(const uint8_t* p) { return _mm512_cvtepi32_ps(_mm512_srli_epi32(words(p), 4)); }
+  static F load_half_e8m0(const uint8_t* p) {
+    const B e = words(p), normal = _mm512_slli_epi32(_mm512_sub_epi32(e, _mm512_set1_epi32(1)), 23);
+    return _mm512_castsi512_ps(_mm512_mask_sllv_epi32(normal, _mm512_cmple_epi32_mask(e, _mm512_set1_epi32(1)),
+                                                      _mm512_set1_epi32(0x00200000), e));
   }
   static F load_i8(const uint8_t* p) {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
