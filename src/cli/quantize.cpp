@@ -8,6 +8,8 @@
 #include "cli/opening.h"
 #include "cli/terminal.h"
 #include "compress/quantize.h"
+#include "convert/gguf_draft.h"
+#include "store/bounds.h"
 
 namespace madang {
 namespace {
@@ -27,16 +29,14 @@ std::vector<std::pair<std::string, const Format*>> overrides_of(const Arguments&
   return out;
 }
 
-std::string shape_text(const StoredTensor& t) { return t.shape_text(); }
-
 void show_tensors(const QuantizePlan& plan, bool written, Surroundings& around) {
   int name_width = 0;
   for (const PlannedTensor& t : plan.tensors) name_width = std::max(name_width, display_width(t.tensor->name));
   for (const PlannedTensor& t : plan.tensors) {
-    if (t.format == t.tensor->format) continue;
+    if (!t.changes()) continue;
     std::string line =
-        fmt::format("{}  {:>16}  {:>5} > {:<7} {:>9}", padded(t.tensor->name, name_width), shape_text(*t.tensor),
-                    t.tensor->type_name(), t.format->name, human_bytes(static_cast<double>(t.bytes)));
+        fmt::format("{}  {:>16}  {:>5} > {:<7} {:>9}", padded(t.tensor->name, name_width), shape_text(t.tensor->shape),
+                    t.tensor->from->name, t.format->name, human_bytes(static_cast<double>(t.bytes)));
     if (written) line += fmt::format("  {:6.3f} %", 100 * t.relative_error);
     *around.out << line << '\n';
   }
@@ -49,11 +49,11 @@ Json as_json(const QuantizePlan& plan, bool written) {
               {"tensors", Json::array()}};
   for (const PlannedTensor& t : plan.tensors) {
     Json row = {{"name", t.tensor->name},
-                {"from", t.tensor->type_name()},
+                {"from", t.tensor->from->name},
                 {"to", t.format->name},
                 {"bytes", t.bytes},
                 {"importance", t.important}};
-    if (written && t.format != t.tensor->format) row["relative_error"] = t.relative_error;
+    if (written && t.changes()) row["relative_error"] = t.relative_error;
     out["tensors"].push_back(std::move(row));
   }
   return out;
@@ -61,7 +61,7 @@ Json as_json(const QuantizePlan& plan, bool written) {
 
 void summarize(const QuantizePlan& plan, Surroundings& around) {
   int64_t before = 0;
-  for (const PlannedTensor& t : plan.tensors) before += static_cast<int64_t>(t.tensor->bytes.size());
+  for (const PlannedTensor& t : plan.tensors) before += t.tensor->from->row_bytes(t.tensor->numel());
   *around.out << around.words(say("{} become {}, {} bits per weight", human_bytes(static_cast<double>(before)),
                                   human_bytes(static_cast<double>(plan.bytes())),
                                   fmt::format("{:.2f}", plan.bits_per_weight())))
@@ -69,7 +69,8 @@ void summarize(const QuantizePlan& plan, Surroundings& around) {
 }
 
 void show_types(Surroundings& around) {
-  for (const Recipe& r : recipes()) *around.out << fmt::format("{:8}  ", r.name) << around.words(r.note) << '\n';
+  for (const QuantizeRecipe& r : recipes())
+    *around.out << fmt::format("{:8}  ", r.name) << around.words(r.note) << '\n';
 }
 
 int run(const Arguments& arguments, Surroundings& around) {
@@ -90,7 +91,7 @@ int run(const Arguments& arguments, Surroundings& around) {
     importance = Importance::read(*file);
     options.importance = &importance, options.importance_name = *file;
   }
-  QuantizePlan plan = plan_quantize(open_source(find_model(around, from)), options);
+  QuantizePlan plan = plan_quantize(open_as_gguf(find_model(around, from)), options);
   const bool dry = arguments.has("--dry-run"), json = arguments.has("--json");
   if (!dry && arguments.operands().size() < 2) throw Error(Kind::usage, say("{} is needed", "OUT"));
   if (!dry) {
@@ -118,9 +119,10 @@ Command quantize_command() {
       .operands = "[IN] [OUT]",
       .summary = say("a smaller file of the same model"),
       .about = {say(
-          "Reads a GGUF file and writes one with smaller weights. A type is a recipe: most matrices get its format, "
-          "the ones that matter most get more bits. For every tensor the error is told, as a part of the "
-          "weights' own size.")},
+          "Reads a model, a GGUF file or a safetensors folder of any type, and writes a GGUF file with smaller "
+          "weights. "
+          "A type is a recipe: most matrices get its format, the ones that matter most get more bits. For every tensor "
+          "the error is told, as a part of the weights' own size.")},
       .flags = {{"--type", "-t", "TYPE", say("Q4_K_M, Q8_0, IQ3_S, ...")},
                 {"--types", "", "", say("list the types")},
                 {"--imatrix", "", "FILE", say("an importance matrix, from madang imatrix or llama.cpp")},
@@ -128,12 +130,13 @@ Command quantize_command() {
                  true},
                 {"--pure", "", "", say("every matrix in the type's own format")},
                 {"--dry-run", "", "", say("only show sizes and formats")},
-                {"--requantize", "", "", say("take weights that are quantized already")},
+                {"--requantize", "", "", say("take weights that are in fewer than eight bits already")},
                 {"--without-imatrix", "", "", say("write formats below three bits without an importance matrix")},
                 {"--force", "", "", say("write over OUT")},
                 {"--threads", "", "N", say("threads (else all processors); the bytes written do not depend on it")},
                 {"--json", "", "", say("as JSON, for programs")}},
-      .examples = {{"madang quantize model-f16.gguf model-q4.gguf --type Q4_K_M", say("a quarter of the size")},
+      .examples = {{"madang quantize ./Llama-3.2-1B llama-q4.gguf --type Q4_K_M",
+                    say("a repository in a quarter of its size")},
                    {"madang quantize model-f16.gguf --type IQ3_S --dry-run", say("how large would it be?")},
                    {"madang quantize model-f16.gguf small.gguf -t IQ2_XS --imatrix model.imatrix",
                     say("two bits, with care for the weights that matter")}},

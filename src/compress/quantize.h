@@ -1,8 +1,8 @@
 // A model file with smaller weights: every matrix read, written again in the format that the recipe chooses for it, and
-// the rest carried over as it is. Streams: memory is bounded by a few million weights. The output is the same bytes for
-// any number of threads.
-// Refused: sources that are not GGUF, weights that are quantized already (their loss would add up) unless allowed,
-// formats below three bits without an importance matrix unless allowed.
+// the rest carried over as it is. Streams: memory is bounded by the largest tensor of the source, or a few million
+// weights of a mapped one. The output is the same bytes for any number of threads.
+// Refused: weights that are in fewer than eight bits already (their loss would add up) unless allowed, formats below
+// three bits without an importance matrix unless allowed, an importance matrix of another model.
 #pragma once
 #include <memory>
 #include <string>
@@ -13,12 +13,12 @@
 #include "base/thread_pool.h"
 #include "compress/importance.h"
 #include "compress/recipe.h"
-#include "store/gguf.h"
+#include "store/gguf_draft.h"
 
 namespace madang {
 
 struct QuantizeOptions {
-  const Recipe* recipe = nullptr;
+  const QuantizeRecipe* recipe = nullptr;
   bool pure = false;                       ///< every matrix in the base format
   const Importance* importance = nullptr;  ///< null: none
   std::string importance_name;             ///< noted in the file
@@ -29,17 +29,18 @@ struct QuantizeOptions {
 };
 
 struct PlannedTensor {
-  const StoredTensor* tensor = nullptr;
-  const Format* format = nullptr;  ///< what it becomes; its own: copied as it is
+  const DraftTensor* tensor = nullptr;
+  const Format* format = nullptr;  ///< what it becomes
   bool important = false;          ///< its columns' importance is known
   int64_t bytes = 0;               ///< then
   /// sqrt(sum of squared errors / sum of squares), of quantized tensors, once written.
   double relative_error = 0;
+
+  bool changes() const { return format != tensor->from; }
 };
 
 struct QuantizePlan {
-  std::shared_ptr<const Source> source;
-  const Gguf* gguf = nullptr;
+  std::shared_ptr<const GgufDraft> draft;
   QuantizeOptions options;
   std::vector<PlannedTensor> tensors;  ///< in the file's order
 
@@ -48,10 +49,13 @@ struct QuantizePlan {
 };
 
 /// What would be written; a dry run ends here. Throws Error.
-QuantizePlan plan_quantize(std::shared_ptr<const Source> source, const QuantizeOptions& options);
+QuantizePlan plan_quantize(GgufDraft draft, const QuantizeOptions& options);
+/// The draft as it is, without a recipe.
+QuantizePlan plan_as_drafted(GgufDraft draft);
 
-/// Writes it, and fills in the plan's errors.
-void quantize(QuantizePlan& plan, const std::string& path, ThreadPool& pool, const OnProgress& progress = {});
+/// Writes it, and with a recipe fills in the plan's errors. `what`: for people, while it lasts.
+void quantize(QuantizePlan& plan, const std::string& path, ThreadPool& pool, const OnProgress& progress = {},
+              const Text& what = say("quantizing"));
 
 /// Whether `name` matches a pattern in which `*` stands for any letters and the rest for itself; a pattern without `*`
 /// matches anywhere in the name.

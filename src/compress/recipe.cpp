@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
-#include "store/gguf.h"
 
 namespace madang {
 namespace {
@@ -49,7 +48,7 @@ bool more_bits(int64_t layer, int64_t layers) {
 // The rules, one question at a time. `r` is the recipe's name.
 class Rules {
  public:
-  Rules(const Recipe& recipe, const ModelFacts& facts, int64_t layer)
+  Rules(const QuantizeRecipe& recipe, const ModelFacts& facts, int64_t layer)
       : r_(recipe.name), base_(recipe.base), facts_(facts), layer_(layer) {}
 
   std::string_view choose(Part part) const {
@@ -162,8 +161,8 @@ class Rules {
 
 }  // namespace
 
-std::span<const Recipe> recipes() {
-  static const Recipe table[] = {
+std::span<const QuantizeRecipe> recipes() {
+  static const QuantizeRecipe table[] = {
       {"F32", "F32", 0, say("32 bits: everything as it is")},
       {"F16", "F16", 1, say("16 bits")},
       {"BF16", "BF16", 32, say("16 bits, the range of float32")},
@@ -201,19 +200,20 @@ std::span<const Recipe> recipes() {
   return table;
 }
 
-const Recipe& recipe_by_name(std::string_view name) {
+const QuantizeRecipe& recipe_by_name(std::string_view name) {
   std::string upper(name);
   std::ranges::transform(upper, upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   if (upper == "MXFP4_MOE") upper = "MXFP4";
-  for (const Recipe& r : recipes())
+  for (const QuantizeRecipe& r : recipes())
     if (r.name == upper) return r;
   std::vector<std::string_view> names;
-  for (const Recipe& r : recipes()) names.push_back(r.name);
+  for (const QuantizeRecipe& r : recipes()) names.push_back(r.name);
   throw Error(Kind::usage, say("there is no quantization named {}", name))
       .hint(say("did you mean {}?", nearest(upper, names)));
 }
 
-ModelFacts facts_of(const Gguf& model) {
+ModelFacts facts_of(const GgufDraft& draft) {
+  const Gguf& model = *draft.metadata;
   ModelFacts facts;
   facts.architecture = std::string(model.architecture());
   const std::string prefix = facts.architecture + ".";
@@ -225,13 +225,13 @@ ModelFacts facts_of(const Gguf& model) {
   };
   const int64_t heads = first("attention.head_count"), kv_heads = first("attention.head_count_kv");
   facts.queries_per_key = kv_heads > 0 ? heads / kv_heads : 1;
-  facts.tied = model.find("output.weight") == nullptr;
+  facts.tied = std::ranges::find(draft.tensors, "output.weight", &DraftTensor::name) == draft.tensors.end();
   return facts;
 }
 
-bool is_quantized(const StoredTensor& tensor) {
+bool is_quantized(const DraftTensor& tensor) {
   const std::string_view name = tensor.name;
-  if (tensor.format == nullptr || tensor.shape.size() < 2 || !name.ends_with("weight")) return false;
+  if (tensor.shape.size() < 2 || !name.ends_with("weight")) return false;
   for (std::string_view part :
        {"_norm.",       "ffn_gate_inp.",   "ssm_conv1d.",   "shortconv.",       "position_embd.", "token_types.",
         "attn_rel_b.",  "time_mix_first.", "time_mix_lerp", "time_mix_decay_w", "time_mix_w0.",   "time_mix_w1.",
@@ -253,7 +253,7 @@ const Format& fitting_format(const Format& wanted, int64_t cols) {
   return f16_format;
 }
 
-const Format& choose_format(const Recipe& recipe, const ModelFacts& facts, const StoredTensor& tensor) {
+const Format& choose_format(const QuantizeRecipe& recipe, const ModelFacts& facts, const DraftTensor& tensor) {
   const Format& base = named(recipe.base);
   if (base.group == 0) return base;
   const int64_t cols = tensor.shape.back();

@@ -12,21 +12,19 @@
 
 #include "base/language.h"
 #include "quant/format.h"
-#include "store/source.h"
+#include "store/gguf_draft.h"
 
 namespace madang {
 
-class Gguf;
-
-struct Recipe {
+struct QuantizeRecipe {
   std::string_view name;  ///< "Q4_K_M"
   std::string_view base;  ///< the format of most matrices
   int file_type;          ///< general.file_type of GGUF
   Text note;              ///< for people
 };
-std::span<const Recipe> recipes();
+std::span<const QuantizeRecipe> recipes();
 /// Throws Kind::usage with the nearest known one.
-const Recipe& recipe_by_name(std::string_view name);
+const QuantizeRecipe& recipe_by_name(std::string_view name);
 
 /// What the rules look at beside the tensor itself.
 struct ModelFacts {
@@ -35,12 +33,12 @@ struct ModelFacts {
   bool tied = false;        ///< no output head of its own
   bool importance = false;  ///< an importance matrix is there
 };
-ModelFacts facts_of(const Gguf& model);
+ModelFacts facts_of(const GgufDraft& model);
 
 /// Whether a tensor is a matrix worth writing in blocks: no norms, no biases, no routers, no convolutions.
-bool is_quantized(const StoredTensor& tensor);
+bool is_quantized(const DraftTensor& tensor);
 /// The format for one such tensor; where its rows are no whole number of blocks, the next best that fits.
-const Format& choose_format(const Recipe& recipe, const ModelFacts& facts, const StoredTensor& tensor);
+const Format& choose_format(const QuantizeRecipe& recipe, const ModelFacts& facts, const DraftTensor& tensor);
 /// `wanted` if rows of `cols` are a whole number of its blocks, else the next best that fits, F16 at last.
 const Format& fitting_format(const Format& wanted, int64_t cols);
 

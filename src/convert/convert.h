@@ -34,10 +34,13 @@ struct ConvertPlan {
   std::shared_ptr<const Checkpoint> checkpoint;
   Config config;  ///< with what only the source's tensors say: tied heads, stretched frequencies
   std::shared_ptr<WeightStore> store;
+  GetWeight weights;  ///< of the model that is written, by the names of its layers
   Layout layout = Layout::hugging_face;
   ConvertOptions options;
   std::vector<ConvertedTensor> tensors;
   int64_t bytes() const;
+  /// A folder's tensors of four bytes before those of two, so that all of its file are aligned. After formats change.
+  void arrange();
 };
 
 /// `path`: a GGUF file if it ends with .gguf, a folder otherwise. The checkpoint may be opened without its weights.

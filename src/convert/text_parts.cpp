@@ -18,11 +18,11 @@ constexpr const char* text_files[] = {
     "vocab.json",     "merges.txt",      "chat_template.jinja",     "generation_config.json",  "tokenizer.bin",
     "qwen.tiktoken",  "tiktoken.model",  "rwkv_vocab_v20230424.txt"};
 
-void put_id(GgufWriter& out, const char* key, std::optional<int32_t> id) {
+void put_id(GgufHeader& out, const char* key, std::optional<int32_t> id) {
   if (id && *id >= 0) out.put(std::string("tokenizer.ggml.") + key + "_token_id", static_cast<uint32_t>(*id));
 }
 
-void write_vocabulary(GgufWriter& out, const Vocabulary& v) {
+void write_vocabulary(GgufHeader& out, const Vocabulary& v) {
   out.put("tokenizer.ggml.model", v.model);
   if (!v.pre.empty()) out.put("tokenizer.ggml.pre", v.pre);
   out.put("tokenizer.ggml.tokens", std::span<const std::string>(v.tokens));
@@ -37,14 +37,14 @@ void write_vocabulary(GgufWriter& out, const Vocabulary& v) {
 }
 
 /// GGUF names one end; the end of a turn and of a message are for the others.
-void write_ends(GgufWriter& out, std::optional<int32_t> eos, std::optional<int32_t> eot, std::vector<int32_t> ends) {
+void write_ends(GgufHeader& out, std::optional<int32_t> eos, std::optional<int32_t> eot, std::vector<int32_t> ends) {
   std::erase_if(ends, [&](int32_t id) { return id == eos || id == eot; });
   if (eot && eot != eos) ends.insert(ends.begin(), *eot);
   if (!ends.empty()) put_id(out, "eot", ends[0]);
   if (ends.size() > 1) put_id(out, "eom", ends[1]);
 }
 
-void write_sampling(GgufWriter& out, const GenerationDefaults& d) {
+void write_sampling(GgufHeader& out, const GenerationDefaults& d) {
   auto put = [&](const char* key, const std::optional<double>& value) {
     if (value) out.put(std::string("general.sampling.") + key, static_cast<float>(*value));
   };
@@ -74,7 +74,7 @@ TextParts text_parts_of(const Checkpoint& c) {
   return {vocabulary_of_folder(c.source().folder(), c.config().integer("vocab_size"))};
 }
 
-void write_text_parts(GgufWriter& out, const TextParts& parts, const Checkpoint& c) {
+void write_text_parts(GgufHeader& out, const TextParts& parts, const Checkpoint& c) {
   const std::vector<int32_t>& ends = c.defaults().ends;
   if (const auto& v = parts.vocabulary) {
     write_vocabulary(out, *v);

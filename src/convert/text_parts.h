@@ -14,7 +14,7 @@ struct TextParts {
 };
 /// Throws Kind::unsupported if GGUF cannot say the tokenizer.
 TextParts text_parts_of(const Checkpoint& checkpoint);
-void write_text_parts(GgufWriter& out, const TextParts& parts, const Checkpoint& checkpoint);
+void write_text_parts(GgufHeader& out, const TextParts& parts, const Checkpoint& checkpoint);
 
 /// tokenizer.json, tokenizer_config.json, generation_config.json: a repository's own files as they are, or made of GGUF
 /// metadata.

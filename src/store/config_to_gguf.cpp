@@ -31,7 +31,7 @@ bool left_out(const Config& c, std::string_view metadata) {
 
 class Writing {
  public:
-  Writing(GgufWriter& out, const Config& config) : out_(out), c_(config), prefix_(gguf_architecture(config) + ".") {}
+  Writing(GgufHeader& out, const Config& config) : out_(out), c_(config), prefix_(gguf_architecture(config) + ".") {}
 
   /// The particular before the general: a key keeps the first value that it is given.
   void run() {
@@ -161,7 +161,7 @@ class Writing {
     put("ssm.time_step_rank", c_.integer("mamba_dt_rank"));
   }
 
-  GgufWriter& out_;
+  GgufHeader& out_;
   const Config& c_;
   std::string prefix_;
   std::set<std::string, std::less<>> done_;
@@ -183,7 +183,7 @@ std::string gguf_architecture(const Config& config) {
   return name;
 }
 
-void write_config(GgufWriter& out, const Config& config) { Writing(out, config).run(); }
+void write_config(GgufHeader& out, const Config& config) { Writing(out, config).run(); }
 
 std::vector<float> llama3_factors(const RopeParameters& p, int64_t rotary, double trained) {
   const double longest = trained / p.low_freq_factor, shortest = trained / p.high_freq_factor;

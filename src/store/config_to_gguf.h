@@ -15,7 +15,7 @@ namespace madang {
 /// general.architecture: llama.cpp's own name. Throws Kind::unsupported.
 std::string gguf_architecture(const Config& config);
 /// The architecture's keys, and nothing of tokenizer or general.
-void write_config(GgufWriter& out, const Config& config);
+void write_config(GgufHeader& out, const Config& config);
 
 /// Divisors of rotary frequencies, where the configuration stretches them: rope_freqs, or rope_factors_short and _long.
 struct RopeTensor {

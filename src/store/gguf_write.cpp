@@ -8,86 +8,75 @@
 
 namespace madang {
 
-GgufWriter::GgufWriter(std::string path, int64_t alignment)
-    : path_(std::move(path)),
-      temporary_(path_ + ".part"),
-      file_(temporary_, std::ios::binary | std::ios::trunc),
-      alignment_(alignment) {
-  if (!file_) fail();
+namespace {
+
+template <class T>
+void add(std::string& to, T value) {
+  to.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+void add_text(std::string& to, std::string_view value) {
+  add<uint64_t>(to, value.size());
+  to += value;
+}
+
+}  // namespace
+
+GgufHeader::GgufHeader(std::string path, int64_t alignment) : path_(std::move(path)), alignment_(alignment) {
   if (alignment_ != 32) put("general.alignment", static_cast<uint32_t>(alignment_));
 }
 
-GgufWriter::~GgufWriter() {
-  if (finished_) return;
-  file_.close();
-  std::error_code ignored;
-  std::filesystem::remove(temporary_, ignored);
-}
-
-void GgufWriter::fail() const {
-  throw Error(Kind::io, say("cannot write the file: {}", std::error_code(errno, std::generic_category()).message()))
-      .at(path_);
-}
-
-template <class T>
-void GgufWriter::number(T value) {
-  metadata_.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-void GgufWriter::text(std::string_view value) {
-  number<uint64_t>(value.size());
-  metadata_ += value;
-}
-
-void GgufWriter::key(std::string_view name, GgufType type) {
+void GgufHeader::key(std::string_view name, GgufType type) {
   if (!keys_.insert(std::string(name)).second)
     throw Error(Kind::internal, say("key {} is written twice", name)).at(path_);
-  text(name);
-  number(static_cast<uint32_t>(type));
+  add_text(metadata_, name);
+  add(metadata_, static_cast<uint32_t>(type));
   ++values_;
 }
 
-void GgufWriter::array(std::string_view name, GgufType element, int64_t count) {
+void GgufHeader::array(std::string_view name, GgufType element, int64_t count) {
   key(name, GgufType::array);
-  number(static_cast<uint32_t>(element));
-  number(static_cast<uint64_t>(count));
+  add(metadata_, static_cast<uint32_t>(element));
+  add(metadata_, static_cast<uint64_t>(count));
 }
 
-void GgufWriter::copy(const GgufValue& v) {
+void GgufHeader::copy(const GgufValue& v) {
   if (v.key == "general.alignment") return;  // our own
   if (v.type == GgufType::array)
     array(v.key, v.element, v.count);
   else
     key(v.key, v.type);
-  if (v.type == GgufType::string) number<uint64_t>(v.bytes.size());
+  if (v.type == GgufType::string) add<uint64_t>(metadata_, v.bytes.size());
   metadata_.append(reinterpret_cast<const char*>(v.bytes.data()), v.bytes.size());
 }
 
-void GgufWriter::put(std::string_view name, std::string_view value) { key(name, GgufType::string), text(value); }
-void GgufWriter::put(std::string_view name, uint32_t value) { key(name, GgufType::u32), number(value); }
-void GgufWriter::put(std::string_view name, int32_t value) { key(name, GgufType::i32), number(value); }
-void GgufWriter::put(std::string_view name, float value) { key(name, GgufType::f32), number(value); }
-void GgufWriter::put(std::string_view name, bool value) {
-  key(name, GgufType::boolean), number(static_cast<uint8_t>(value));
+void GgufHeader::put(std::string_view name, std::string_view value) {
+  key(name, GgufType::string), add_text(metadata_, value);
 }
-void GgufWriter::put(std::string_view name, std::span<const std::string> texts) {
+void GgufHeader::put(std::string_view name, uint32_t value) { key(name, GgufType::u32), add(metadata_, value); }
+void GgufHeader::put(std::string_view name, int32_t value) { key(name, GgufType::i32), add(metadata_, value); }
+void GgufHeader::put(std::string_view name, float value) { key(name, GgufType::f32), add(metadata_, value); }
+void GgufHeader::put(std::string_view name, bool value) {
+  key(name, GgufType::boolean), add(metadata_, static_cast<uint8_t>(value));
+}
+void GgufHeader::put(std::string_view name, std::span<const std::string> texts) {
   array(name, GgufType::string, static_cast<int64_t>(texts.size()));
-  for (const std::string& t : texts) text(t);
+  for (const std::string& t : texts) add_text(metadata_, t);
 }
-void GgufWriter::put(std::string_view name, std::span<const int32_t> values) {
+void GgufHeader::put(std::string_view name, std::span<const int32_t> values) {
   array(name, GgufType::i32, static_cast<int64_t>(values.size()));
-  for (int32_t v : values) number(v);
+  for (int32_t v : values) add(metadata_, v);
 }
-void GgufWriter::put(std::string_view name, std::span<const float> values) {
+void GgufHeader::put(std::string_view name, std::span<const float> values) {
   array(name, GgufType::f32, static_cast<int64_t>(values.size()));
-  for (float v : values) number(v);
+  for (float v : values) add(metadata_, v);
 }
-void GgufWriter::put_flags(std::string_view name, const std::vector<bool>& values) {
+void GgufHeader::put_flags(std::string_view name, const std::vector<bool>& values) {
   array(name, GgufType::boolean, static_cast<int64_t>(values.size()));
-  for (bool v : values) number(static_cast<uint8_t>(v));
+  for (bool v : values) add(metadata_, static_cast<uint8_t>(v));
 }
 
-void GgufWriter::declare(std::string_view name, const Format& format, std::vector<int64_t> shape) {
+void GgufHeader::declare(std::string_view name, const Format& format, std::vector<int64_t> shape) {
   if (!names_.insert(std::string(name)).second)
     throw Error(Kind::internal, say("tensor {} is written twice", name)).at(path_);
   int64_t numel = 1, offset = 0;
@@ -101,10 +90,45 @@ void GgufWriter::declare(std::string_view name, const Format& format, std::vecto
   entries_.push_back({std::string(name), &format, std::move(shape), format.row_bytes(numel), offset});
 }
 
-int64_t GgufWriter::bytes_declared() const {
+int64_t GgufHeader::bytes_declared() const {
   int64_t sum = 0;
   for (const Entry& e : entries_) sum += e.bytes;
   return sum;
+}
+
+std::string GgufHeader::bytes() const {
+  std::string all = "GGUF";
+  add<uint32_t>(all, 3);
+  add<uint64_t>(all, entries_.size());
+  add<uint64_t>(all, static_cast<uint64_t>(values_));
+  all += metadata_;
+  for (const Entry& e : entries_) {
+    add_text(all, e.name);
+    add<uint32_t>(all, static_cast<uint32_t>(e.shape.size()));
+    for (size_t i = e.shape.size(); i-- > 0;) add<uint64_t>(all, static_cast<uint64_t>(e.shape[i]));  // innermost first
+    add<uint32_t>(all, static_cast<uint32_t>(e.format->gguf_type));
+    add<uint64_t>(all, static_cast<uint64_t>(e.offset));
+  }
+  return all;
+}
+
+GgufWriter::GgufWriter(std::string path, int64_t alignment)
+    : GgufHeader(std::move(path), alignment),
+      temporary_(path_ + ".part"),
+      file_(temporary_, std::ios::binary | std::ios::trunc) {
+  if (!file_) fail();
+}
+
+GgufWriter::~GgufWriter() {
+  if (finished_) return;
+  file_.close();
+  std::error_code ignored;
+  std::filesystem::remove(temporary_, ignored);
+}
+
+void GgufWriter::fail() const {
+  throw Error(Kind::io, say("cannot write the file: {}", std::error_code(errno, std::generic_category()).message()))
+      .at(path_);
 }
 
 void GgufWriter::out(const void* data, size_t size) {
@@ -123,20 +147,8 @@ void GgufWriter::pad() {
 }
 
 void GgufWriter::begin() {
-  const std::string values = std::move(metadata_);
-  metadata_ = "GGUF";
-  number<uint32_t>(3);
-  number<uint64_t>(entries_.size());
-  number<uint64_t>(static_cast<uint64_t>(values_));
-  metadata_ += values;
-  for (const Entry& e : entries_) {
-    text(e.name);
-    number<uint32_t>(static_cast<uint32_t>(e.shape.size()));
-    for (size_t i = e.shape.size(); i-- > 0;) number<uint64_t>(static_cast<uint64_t>(e.shape[i]));  // innermost first
-    number<uint32_t>(static_cast<uint32_t>(e.format->gguf_type));
-    number<uint64_t>(static_cast<uint64_t>(e.offset));
-  }
-  out(metadata_.data(), metadata_.size());
+  const std::string header = bytes();
+  out(header.data(), header.size());
   pad();
 }
 
@@ -154,10 +166,11 @@ void GgufWriter::write(std::span<const uint8_t> bytes) {
   }
 }
 
-void GgufWriter::finish() {
+void GgufWriter::finish(const std::function<void(const std::string&)>& check) {
   if (current_ != entries_.size()) throw Error(Kind::internal, say("fewer bytes than tensors")).at(path_);
   file_.close();
   if (!file_) fail();
+  if (check) check(temporary_);
   std::error_code fault;
   std::filesystem::rename(temporary_, path_, fault);
   if (fault) throw Error(Kind::io, say("cannot write the file: {}", fault.message())).at(path_);

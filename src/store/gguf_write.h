@@ -1,9 +1,11 @@
 // Writes GGUF, version 3, as a stream: metadata and the table of tensors first, then each tensor's bytes in order, so
 // that memory is bounded by what the caller holds. Through a temporary file in the same folder: a reader never sees
-// half a file. Refused: a key or a tensor twice, bytes that are not what the table said.
+// half a file. GgufHeader is the part before the bytes, by itself.
+// Refused: a key or a tensor twice, bytes that are not what the table said.
 #pragma once
 #include <cstdint>
 #include <fstream>
+#include <functional>
 #include <set>
 #include <span>
 #include <string>
@@ -15,16 +17,11 @@
 
 namespace madang {
 
-class GgufWriter {
+class GgufHeader {
  public:
-  /// Throws Kind::io. `alignment`: of every tensor's first byte, general.alignment.
-  explicit GgufWriter(std::string path, int64_t alignment = 32);
-  /// Without finish(), what was written is removed.
-  ~GgufWriter();
-  GgufWriter(const GgufWriter&) = delete;
-  GgufWriter& operator=(const GgufWriter&) = delete;
+  /// `path`: of the file, for errors. `alignment`: of every tensor's first byte, general.alignment.
+  explicit GgufHeader(std::string path, int64_t alignment = 32);
 
-  // Metadata, before begin().
   void copy(const GgufValue& value);  ///< as another file has it
   void put(std::string_view key, std::string_view text);
   void put(std::string_view key, const char* text) { put(key, std::string_view(text)); }
@@ -40,37 +37,54 @@ class GgufWriter {
   /// `shape` is row-major, outermost first, as StoredTensor has it.
   void declare(std::string_view name, const Format& format, std::vector<int64_t> shape);
 
-  /// The header is complete.
-  void begin();
-  /// The next bytes of the tensors, in the order declared; a tensor's bytes may come in pieces.
-  void write(std::span<const uint8_t> bytes);
-  /// All is there: on the disk, under its name.
-  void finish();
-
+  /// As the file begins, without the padding before the first tensor.
+  std::string bytes() const;
   int64_t bytes_declared() const;  ///< of all tensors, without padding
 
- private:
+ protected:
   struct Entry {
     std::string name;
     const Format* format;
     std::vector<int64_t> shape;
     int64_t bytes, offset;
   };
+  std::string path_;
+  int64_t alignment_;
+  std::vector<Entry> entries_;
+
+ private:
   void key(std::string_view name, GgufType type);
   void array(std::string_view name, GgufType element, int64_t count);
-  template <class T>
-  void number(T value);
-  void text(std::string_view value);
+
+  int64_t values_ = 0;
+  std::string metadata_;  ///< key by key, in the file's own form
+  std::set<std::string, std::less<>> keys_, names_;
+};
+
+class GgufWriter : public GgufHeader {
+ public:
+  /// Throws Kind::io.
+  explicit GgufWriter(std::string path, int64_t alignment = 32);
+  /// Without finish(), what was written is removed.
+  ~GgufWriter();
+  GgufWriter(const GgufWriter&) = delete;
+  GgufWriter& operator=(const GgufWriter&) = delete;
+
+  /// The header is complete.
+  void begin();
+  /// The next bytes of the tensors, in the order declared; a tensor's bytes may come in pieces.
+  void write(std::span<const uint8_t> bytes);
+  /// All is there: on the disk and, unless `check` finds fault with it there, under its name.
+  void finish(const std::function<void(const std::string& written)>& check = {});
+
+ private:
   void out(const void* data, size_t size);
   void pad();
   [[noreturn]] void fail() const;
 
-  std::string path_, temporary_;
+  std::string temporary_;
   std::ofstream file_;
-  int64_t alignment_, values_ = 0, written_ = 0;
-  std::string metadata_;  ///< key by key, in the file's own form
-  std::set<std::string, std::less<>> keys_, names_;
-  std::vector<Entry> entries_;
+  int64_t written_ = 0;
   size_t current_ = 0;      ///< the tensor that the next byte belongs to
   int64_t in_current_ = 0;  ///< bytes of it that are written
   bool finished_ = false;

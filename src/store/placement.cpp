@@ -166,6 +166,10 @@ std::vector<Placement> placements(const std::vector<NamedShape>& weights, Layout
   return all;
 }
 
+bool moves_rows_only(const Placement& p) {
+  return p.added == 0 && (p.make == nullptr || p.make == unpair || p.make == expert);
+}
+
 void put_together(const Placement& p, const Config& config, const GetWeight& get_stored,
                   const std::function<void(const StoredTensor&)>& take) {
   const GetWeight get = [&](const NamedShape& w) {

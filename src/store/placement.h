@@ -23,6 +23,9 @@ struct Placement {
   std::vector<NamedShape> weights;  ///< in the order in which they lie in it
 };
 
+/// Rows alone move, if anything does: columns and their formats stay.
+bool moves_rows_only(const Placement& placement);
+
 /// `weights` of a model whose source has `config`. Throws Kind::unsupported for an architecture without such a layout.
 std::vector<Placement> placements(const std::vector<NamedShape>& weights, Layout layout, const Config& config);
 

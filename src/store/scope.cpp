@@ -201,11 +201,11 @@ Weight Scope::weight(std::string_view name, int64_t rows, int64_t cols) const {
   }
   w.stored = stored->name;
   w.order = t.order;
-  // Experts side by side: the offset tells which one.
+  // Experts side by side, or halves of them: the offset tells which one.
   const std::less_equal<const uint8_t*> before;
   if (stored->shape.size() == 3 && t.shape.size() == 2 && before(stored->bytes.data(), t.bytes.data()) &&
       before(t.bytes.data() + t.bytes.size(), stored->bytes.data() + stored->bytes.size())) {
-    w.matrices = stored->shape[0];
+    w.matrices = static_cast<int64_t>(stored->bytes.size() / t.bytes.size());
     w.matrix = (t.bytes.data() - stored->bytes.data()) / static_cast<int64_t>(t.bytes.size());
   }
   if (panel_form(*t.format) >= 0 && cols % 32 == 0) {

@@ -25,16 +25,6 @@ class Merging {
  public:
   Merging(const Source& base, std::string folder, const OnProgress& progress)
       : base_(base), folder_(std::move(folder)), progress_(progress) {
-    if (base.layout() != Layout::hugging_face)
-      throw Error(Kind::unsupported, say("only safetensors checkpoints are merged"))
-          .at(base.path())
-          .hint(say("GGUF files take adapters as they run: {}", "--lora DIR"));
-    for (const StoredTensor& t : base.tensors())
-      if (t.recipe)
-        throw Error(Kind::unsupported, say("only safetensors checkpoints are merged"))
-            .at(fmt::format("{}, {}", base.path(), shown(t.name)))
-            .expected("F32, F16, BF16")
-            .found(std::string(t.type_name()));
     std::error_code fault;
     if (fs::equivalent(base.folder(), folder_, fault))
       throw Error(Kind::refused, say("the merged model would lie on its own base")).at(folder_);
@@ -114,15 +104,21 @@ void add_row(const AdapterPart& l, int64_t r, float* to) {
   for (int64_t i = 0; i < l.a.cols; ++i) to[i] += l.scale * sum[static_cast<size_t>(i)];
 }
 
-// One layer's matrix within the stored tensor's values.
-void merge_matrix(const AdaptedMatrix& m, const StoredPlaces& places, ThreadPool& pool, std::vector<float>& values) {
+}  // namespace
+
+bool is_plain_repository(const Source& source) {
+  return source.layout() == Layout::hugging_face &&
+         std::ranges::none_of(source.tensors(), [](const StoredTensor& t) { return t.recipe != nullptr; });
+}
+
+void merge_matrix(const AdaptedMatrix& m, ThreadPool& pool, const std::function<float&(int64_t, int64_t)>& element) {
   const AdapterPart& l = *m.low_rank;
   pool.parallel(l.b.rows, 16, [&](int64_t begin, int64_t end) {
     std::vector<float> row(static_cast<size_t>(l.a.cols));
     for (int64_t r = begin; r < end; ++r) {
       const auto at = [&](size_t i) -> float& {
-        const size_t column = static_cast<size_t>(l.turned ? r : m.cols * r);
-        return values[places.at[l.turned ? i * static_cast<size_t>(m.cols) + column : column + i]];
+        const auto column = static_cast<int64_t>(i);
+        return l.turned ? element(column, r) : element(r, column);
       };
       for (size_t i = 0; i < row.size(); ++i) row[i] = at(i);
       add_row(l, r, row.data());
@@ -137,10 +133,11 @@ void merge_matrix(const AdaptedMatrix& m, const StoredPlaces& places, ThreadPool
   });
 }
 
-}  // namespace
-
-void merge_adapter(const std::string& base, const std::string& adapter, const std::string& out, DType dtype,
+void merge_adapter(const std::string& base, const std::string& adapter, const std::string& out, const Format& type,
                    ThreadPool& pool, const OnProgress& progress) {
+  if (type.block != 1)
+    throw Error(Kind::unsupported, say("safetensors folders hold plain floats")).found(std::string(type.name));
+  const DType dtype = &type == &f32_format ? DType::f32 : &type == &f16_format ? DType::f16 : DType::bf16;
   const auto source = open_source(base);
   Merging merging(*source, out, progress);
   const Config config = source->config();
@@ -152,8 +149,12 @@ void merge_adapter(const std::string& base, const std::string& adapter, const st
   merging.write([&](const StoredTensor& t) { return adapted.contains(t.name) ? std::optional(dtype) : std::nullopt; },
                 [&](const StoredTensor& t) {
                   std::vector<float> values = decoded(t);
-                  for (const AdaptedMatrix* m : adapted.find(t.name)->second)
-                    merge_matrix(*m, store.places(*m), pool, values);
+                  for (const AdaptedMatrix* m : adapted.find(t.name)->second) {
+                    const StoredPlaces places = store.places(*m);
+                    merge_matrix(*m, pool, [&](int64_t row, int64_t column) -> float& {
+                      return values[places.at[static_cast<size_t>(row * m->cols + column)]];
+                    });
+                  }
                   return values;
                 });
 }
@@ -173,6 +174,16 @@ std::pair<double, double> shares(const std::vector<float>& a, const std::vector<
   const double angle = std::acos(cosine);
   return {std::sin((1 - t) * angle) / std::sin(angle), std::sin(t * angle) / std::sin(angle)};
 }
+
+}  // namespace
+
+void mix_values(std::vector<float>& a, const std::vector<float>& b, Mix mix, double t) {
+  const auto [mine, other] = shares(a, b, mix, t);
+  for (size_t i = 0; i < a.size(); ++i)
+    a[i] = static_cast<float>(mine * static_cast<double>(a[i]) + other * static_cast<double>(b[i]));
+}
+
+namespace {
 
 void require_same(const Source& a, const Source& b) {
   if (a.config().architecture() != b.config().architecture())
@@ -212,10 +223,7 @@ void mix_checkpoints(const std::string& a, const std::string& b, const std::stri
           [&](const StoredTensor& x) {
             const StoredTensor* y = second->find(x.name);
             std::vector<float> from = decoded(x);
-            const std::vector<float> to = decoded(*y);
-            const auto [mine, other] = shares(from, to, mix, t);
-            for (size_t i = 0; i < from.size(); ++i)
-              from[i] = static_cast<float>(mine * static_cast<double>(from[i]) + other * static_cast<double>(to[i]));
+            mix_values(from, decoded(*y), mix, t);
             if (y->file) y->file->release(y->bytes);
             return from;
           });

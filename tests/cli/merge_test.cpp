@@ -80,6 +80,45 @@ TEST(Merge, MixesAlongTheLineAndTheArc) {
   }
 }
 
+// Through the layers: a repository, its GGUF and a rounded one, each merged into each kind of file.
+TEST(Merge, AnyFileIntoGguf) {
+  test::TemporaryFolder folder;
+  ASSERT_EQ(call({"convert", base, folder / "base.gguf", "--type", "f32"}), 0);
+  const std::string half = folder / "half.gguf";
+  ASSERT_EQ(call({"convert", base, half, "--type", "f16"}), 0);
+  for (const auto& [from, out] : {std::pair(base, "a.gguf"),
+                                  {folder / "base.gguf", "b.gguf"},
+                                  {half, "c.gguf"},
+                                  {folder / "base.gguf", "d"},
+                                  {half, "e"}}) {
+    ASSERT_EQ(call({"merge", from, folder / out, "--lora", adapter}), 0) << out;
+    const auto adapted = logits(folder, {from, "--lora", adapter});
+    EXPECT_GT(apart(adapted, logits(folder, {from})), 1e-2) << out;
+    EXPECT_LE(apart(adapted, logits(folder, {folder / out})), 1e-5) << out;
+  }
+  ASSERT_EQ(call({"merge", half, folder / "f.gguf", "--lora", adapter, "--type", "q8_0"}), 0);
+  EXPECT_LE(apart(logits(folder, {half, "--lora", adapter}), logits(folder, {folder / "f.gguf"})), 5e-2);
+  EXPECT_EQ(call({"merge", base, folder / "g", "--lora", adapter, "--type", "q8_0"}), 5);
+}
+
+TEST(Merge, MixesOfTwoKindsOfFilesAreThoseOfOne) {
+  test::TemporaryFolder folder;
+  ASSERT_EQ(call({"merge", base, folder / "b", "--lora", adapter}), 0);
+  ASSERT_EQ(call({"convert", folder / "b", folder / "b.gguf", "--type", "f32"}), 0);
+  for (const char* way : {"--linear", "--slerp"}) {
+    ASSERT_EQ(call({"merge", base, folder / "b", folder / "plain", way, "0.3", "--force"}), 0);
+    ASSERT_EQ(call({"convert", folder / "plain", folder / "plain.gguf", "--type", "f32", "--force"}), 0);
+    ASSERT_EQ(call({"merge", base, folder / "b.gguf", folder / "mixed.gguf", way, "0.3", "--type", "f32", "--force"}),
+              0);
+    const auto plain = open_source(folder / "plain.gguf"), mixed = open_source(folder / "mixed.gguf");
+    for (const StoredTensor& t : plain->tensors()) {
+      const StoredTensor* other = mixed->find(t.name);
+      ASSERT_NE(other, nullptr) << t.name;
+      EXPECT_TRUE(std::ranges::equal(t.bytes, other->bytes)) << way << " " << t.name;
+    }
+  }
+}
+
 TEST(Merge, RefusesWhatDoesNotFit) {
   test::TemporaryFolder folder;
   const std::string other = test::data_folder() + "/models/qwen2";
@@ -88,10 +127,11 @@ TEST(Merge, RefusesWhatDoesNotFit) {
   EXPECT_EQ(call({"merge", base, folder / "out", "--slerp", "0.5"}), 2);
   EXPECT_EQ(call({"merge", base, other, folder / "out", "--slerp", "0.5"}), 6);
   EXPECT_EQ(call({"merge", test::data_folder() + "/models/llama2-gqa", folder / "out", "--lora", adapter}), 6);
-  EXPECT_EQ(call({"merge", test::data_folder() + "/gguf/mixtral-q8_0.gguf", folder / "out", "--lora", adapter}), 5);
+  EXPECT_EQ(call({"merge", test::data_folder() + "/gguf/llama-q8_0.gguf", folder / "out", "--lora", adapter}), 6);
+  EXPECT_EQ(call({"merge", base, other, folder / "out.gguf", "--slerp", "0.5"}), 6);
   EXPECT_EQ(call({"merge", base, folder / "out", "--lora", base}), 3);
   EXPECT_EQ(call({"merge", base, base, "--lora", adapter, "--force"}), 9);
-  EXPECT_FALSE(std::filesystem::exists(folder / "out/model.safetensors"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path));
 }
 
 }  // namespace

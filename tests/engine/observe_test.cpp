@@ -9,6 +9,24 @@
 namespace madang {
 namespace {
 
+// Gates and ups of all experts in one tensor: halves of its slices, numbered one behind the other.
+TEST(Observe, HalvesOfStackedExpertsAreMatricesOfTheirOwn) {
+  const auto checkpoint = Checkpoint::open(test::data_folder() + "/models/tiny-granitemoehybrid");
+  Workplace work(WorkOptions{.threads = 1});
+  std::set<int64_t> seen;
+  work.observe([&](const Weight& w, const Tensor&) {
+    ASSERT_LT(w.matrix, w.matrices) << w.stored;
+    if (w.stored.find("layers.0.block_sparse_moe.input_linear") != w.stored.npos) seen.insert(w.matrix);
+  });
+  const std::vector<int32_t> ids = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+  WindowRun run(checkpoint->model(), work, KvType::f32, ids);
+  while (run.next()) {
+  }
+  const int64_t experts = checkpoint->config().integer("num_local_experts");
+  EXPECT_GT(*seen.rbegin(), experts);  // the up half of one beyond the middle
+  EXPECT_EQ(seen.size() % 2, 0u);
+}
+
 TEST(Observe, EveryMatrixIsSeenUnderItsStoredName) {
   for (const char* name : {"llama-q8_0", "mixtral-q8_0", "qwen2-q8_0"}) {
     const auto checkpoint = Checkpoint::open(test::data_folder() + "/gguf/" + name + ".gguf");
