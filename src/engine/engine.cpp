@@ -68,6 +68,11 @@ int64_t context_of(const EngineOptions& options, int64_t max_positions, std::spa
   return low;
 }
 
+std::vector<StateSpec> with(std::vector<StateSpec> specs, const std::shared_ptr<Guesser>& guesser) {
+  if (guesser) specs.insert(specs.end(), guesser->states().begin(), guesser->states().end());
+  return specs;
+}
+
 bool can_forget(std::span<const StateSpec> specs) {
   return std::ranges::all_of(specs, [](const StateSpec& s) {
     return s.kind == StateKind::none || s.kind == StateKind::paged || s.kind == StateKind::latent;
@@ -92,13 +97,16 @@ Engine::Engine(const Model& model, std::shared_ptr<const Tokenizer> tokenizer, i
       tokenizer_(std::move(tokenizer)),
       options_(options),
       specs_(model.states()),
-      context_(context_of(options, max_positions, specs_)),
+      held_(with(specs_, options.guesser)),
+      context_(context_of(options, max_positions, held_)),
+      // Positions that an answer never comes to are none that a guess may fail at.
+      guess_until_(max_positions > 0 ? std::min(context_, max_positions) : context_),
       work_(options.work),
       cache_(std::max<int64_t>(0, options.cache_bytes)),
       scores_(options.cache_bytes > 0 ? scored_tokens : 0),
       scheduler_(
           options.schedule,
-          [this](int64_t tokens) { return bytes_of(specs_, options_.kv, options_.schedule.chunk, tokens); },
+          [this](int64_t tokens) { return bytes_of(held_, options_.kv, options_.schedule.chunk, tokens); },
           [this](Id id) { return begin(id); }) {}
 
 Engine::Engine(const Checkpoint& checkpoint, const EngineOptions& options)
@@ -148,7 +156,9 @@ int64_t Engine::submit(Request request) {
                     .scoring = request.prompt_logprobs,
                     .scores = {},
                     .answers = request.answer,
-                    .usage = {.prompt = 0}};
+                    .usage = {.prompt = 0},
+                    .luck = {},
+                    .guesses = {}};
   sequence.usage.prompt = static_cast<int64_t>(sequence.tokens.size());
   if (request.pooling) sequence.pool.emplace(*request.pooling);
   if (sequence.scoring) {
@@ -251,6 +261,7 @@ std::vector<Event> Engine::step() {
   auto fail = [this](Id id, const char* what) {
     close(id, Finish::failed, {.reason = say("the step failed: {}", what)});
   };
+  guess();
   Scheduler::Plan plan;
   try {
     plan = scheduler_.plan();
@@ -287,7 +298,8 @@ std::vector<Event> Engine::step() {
 void Engine::put_back(Id id) {
   Sequence& q = sequences_.at(id).sequence;
   if (q.reuse) cache_.keep(q.tokens, std::move(q.state));
-  q.state = {};
+  q.state = {}, q.guesses.clear();
+  if (options_.guesser) options_.guesser->forget(id);
   ++stats_.preemptions;
 }
 
@@ -302,7 +314,12 @@ void Engine::close(Id id, Finish finish, Event event) {
     pending_.push_back(event);
     event.choice = slot.choice + copy + 1;
   }
-  if (q.reuse && finish != Finish::failed && !q.state.layers.empty()) cache_.keep(q.tokens, std::move(q.state));
+  const auto known = static_cast<int64_t>(q.tokens.size());
+  // A stop text may have ended it before guesses that were right, and read.
+  const bool whole = q.state.length <= known || q.state.truncate(known);
+  if (q.reuse && finish != Finish::failed && !q.state.layers.empty() && whole)
+    cache_.keep(q.tokens, std::move(q.state));
+  if (options_.guesser) options_.guesser->forget(id);
   scheduler_.remove(id);
   sequences_.erase(id);
 }

@@ -7,9 +7,9 @@
 //     for (const Event& e : engine.step()) std::cout << e.text;
 //
 // A sequence's logits are the same bits whatever runs beside it, however its prompt is cut, whether its beginning
-// came from the cache, after fork, restore or preemption. submit() throws Error; step() never throws: what goes wrong
-// with one sequence ends that sequence, with Finish::failed and a reason.
-// Not thread safe: one thread submits and steps. Refused: token ids outside the vocabulary, prompts that do not fit.
+// came from the cache, after fork, restore or preemption, however much of it was guessed. submit() throws Error; step()
+// never throws: what goes wrong with one sequence ends that sequence, with Finish::failed and a reason. Not thread
+// safe: one thread submits and steps. Refused: token ids outside the vocabulary, prompts that do not fit.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -22,6 +22,7 @@
 
 #include "base/error.h"
 #include "engine/checkpoint.h"
+#include "engine/guesser.h"
 #include "engine/prefix_cache.h"
 #include "engine/prompt_scores.h"
 #include "engine/sampler.h"
@@ -39,6 +40,8 @@ struct EngineOptions {
   int64_t context = 0;  ///< tokens a sequence may have, prompt and answer; 0: what the model was made for
   SchedulerOptions schedule;
   int64_t cache_bytes = int64_t{256} << 20;  ///< states of finished sequences kept for reuse; 0: none
+  std::shared_ptr<Guesser> guesser;          ///< of this engine alone; null: nothing is guessed
+  int64_t guesses = 16;                      ///< read in a step for one sequence, at most
 };
 
 struct Request {
@@ -83,6 +86,7 @@ struct Event {
 struct EngineStats {
   int64_t steps = 0, prompt_tokens = 0, answer_tokens = 0;  ///< prompt: computed, without reused ones
   int64_t preemptions = 0;
+  int64_t guessed = 0, accepted = 0;  ///< as in Usage
   CacheStats cache;
 };
 
@@ -134,6 +138,7 @@ class Engine {
     Sequence sequence;
   };
   using Id = Scheduler::Id;
+  struct Drawing;
 
   void check(const Mark& mark) const;
   Id add(int64_t request, int choice, int copies, Sequence sequence);
@@ -144,20 +149,23 @@ class Engine {
   std::optional<SequenceState> inherited(std::span<const int32_t> tokens);  ///< the longest, cached or running
   Scheduler::Start leader(Id id, int64_t have);  ///< whom to wait for, if it will soon hold more of this beginning
   void put_back(Id id);
+  void guess();
   void run(std::span<const Scheduler::Piece> pieces, Step::Want want);
   void score(std::span<const Scheduler::Piece> pieces);
   void judge(std::span<const Scheduler::Piece> pieces, const Tensor& logits);
   bool tell_scores(Id id);
   void read(std::span<const Scheduler::Piece> pieces);
-  void sample(std::span<const std::pair<Id, int64_t>> rows, const Tensor& logits);
+  void leave_mark(const Sequence& q);
+  void sample(std::span<Drawing> drawings, const Tensor& logits);
+  void tell(Drawing& drawing, const Tensor& logits);
   void advance(Id id, std::optional<Sampled> sampled);
   void close(Id id, Finish finish, Event event);
 
   const Model& model_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   EngineOptions options_;
-  std::vector<StateSpec> specs_;
-  int64_t context_ = 0;
+  std::vector<StateSpec> specs_, held_;    ///< of the model; with what its guesser holds
+  int64_t context_ = 0, guess_until_ = 0;  ///< length of a sequence; beyond the second nothing is guessed
   Workplace work_;
   PrefixCache cache_;
   PromptScores scores_;

@@ -188,21 +188,27 @@ int32_t Sampler::draw(std::span<const float> logits) const {
   return all.back().id;  // rounding
 }
 
-std::optional<Sampled> Sampler::sample(std::span<const float> logits) {
+std::optional<int32_t> Sampler::pick(std::span<const float> logits) {
   if (!usable(logits)) return {};
-  Sampled result;
+  int32_t id = 0;
   if (options_.logit_bias.empty() && seen_.empty()) {
-    result.id = options_.temperature == 0 ? largest_id(logits) : draw(logits);
+    id = options_.temperature == 0 ? largest_id(logits) : draw(logits);
   } else {
     std::vector<float> changed(logits.begin(), logits.end());
     penalize(changed);
-    result.id = options_.temperature == 0 ? largest_id(changed) : draw(changed);
+    id = options_.temperature == 0 ? largest_id(changed) : draw(changed);
   }
-  if (options_.logprobs) result = judge(logits, result.id, *options_.logprobs);
   ++draws_;
   if (options_.repetition_penalty != 1 || options_.frequency_penalty != 0 || options_.presence_penalty != 0)
-    ++seen_[result.id];
-  return result;
+    ++seen_[id];
+  return id;
+}
+
+std::optional<Sampled> Sampler::sample(std::span<const float> logits) {
+  const std::optional<int32_t> id = pick(logits);
+  if (!id) return {};
+  if (options_.logprobs) return judge(logits, *id, *options_.logprobs);
+  return Sampled{.id = *id, .top = {}};
 }
 
 std::optional<Sampled> judged(std::span<const float> logits, int32_t id, int top) {

@@ -60,6 +60,8 @@ class Sampler {
   /// The next token, counted as part of the answer. Nothing if the logits are not finite, or no token is possible;
   /// -infinity rules a token out.
   std::optional<Sampled> sample(std::span<const float> logits);
+  /// The same without log probabilities.
+  std::optional<int32_t> pick(std::span<const float> logits);
 
   const SamplerOptions& options() const { return options_; }
   void reseed(uint64_t seed) { options_.seed = seed; }

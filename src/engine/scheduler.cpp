@@ -90,9 +90,18 @@ void Scheduler::preempt(Plan& plan) {
     for (Entry& entry : items_)
       if (entry.second.running && (!least || stays(entry.second) < stays(least->second))) least = &entry;
     used -= bytes_(least->second.known);
-    least->second.running = false, least->second.computed = 0, --running_;
+    least->second.running = least->second.again = false, least->second.computed = least->second.guesses = 0, --running_;
     plan.preempted.push_back(least->first);
   }
+}
+
+void Scheduler::fit_guesses() {
+  if (options_.memory == 0) return;
+  int64_t bytes = 0;
+  for (const auto& [id, item] : items_)
+    if (item.running) bytes += bytes_(item.known + item.guesses);
+  if (bytes > options_.memory)
+    for (auto& [id, item] : items_) item.guesses = 0;
 }
 
 bool Scheduler::held(const Item& item) const {
@@ -121,22 +130,33 @@ void Scheduler::admit() {
   }
 }
 
-void Scheduler::take(Entry& entry, int64_t most, Plan& plan, int64_t& left) {
+void Scheduler::take(Entry& entry, int64_t most, int64_t guesses, Plan& plan, int64_t& left) {
   Item& item = entry.second;
-  const int64_t lacking = item.known - item.computed, cost = lacking > 1 ? item.cost : 1;
+  const int64_t lacking = item.known - item.computed, cost = lacking > 1 && !item.again ? item.cost : 1;
   int64_t count = std::min(lacking, std::max<int64_t>(1, most / cost));
   for (int64_t position : item.cuts)
-    if (position > item.computed) count = std::min(count, position - item.computed);
-  plan.pieces.push_back({entry.first, item.computed, count, item.computed + count == item.known});
-  item.computed += count, item.served = steps_, left -= count * cost;
-  item.flow->work += count * cost * (token_work / item.flow->weight);
+    if (position > item.computed)
+      count = std::min(count, position - item.computed), guesses = std::min(guesses, position - item.computed - count);
+  const bool last = count == lacking;
+  if (!last) guesses = 0;
+  plan.pieces.push_back({entry.first, item.computed, count, last, guesses});
+  item.computed += count, item.guesses = 0, item.again &= !last, item.served = steps_;
+  left -= count * cost + guesses;
+  item.flow->work += (count * cost + guesses) * (token_work / item.flow->weight);
 }
 
 void Scheduler::answer(std::vector<Entry*> group, int64_t most, Plan& plan, int64_t& left) {
-  if (static_cast<int64_t>(group.size()) > most)
+  int64_t wanted = 0;
+  for (const Entry* entry : group) wanted += entry->second.known - entry->second.computed;
+  if (wanted > most)
     std::ranges::sort(group, {}, [](const Entry* e) { return std::pair(e->second.served, e->second.arrival); });
-  for (Entry* entry : group)
-    if (most-- > 0) take(*entry, 1, plan, left);
+  int64_t spare = std::max<int64_t>(0, most - wanted);
+  for (Entry* entry : group) {
+    if (most <= 0) return;
+    const int64_t guesses = std::min(entry->second.guesses, spare), before = left;
+    spare -= guesses;
+    take(*entry, most, guesses, plan, left), most -= before - left;
+  }
 }
 
 void Scheduler::read(std::vector<Entry*> group, int64_t most, Plan& plan, int64_t& left) {
@@ -154,7 +174,7 @@ void Scheduler::read(std::vector<Entry*> group, int64_t most, Plan& plan, int64_
     const auto next = std::ranges::min_element(group, {}, urgency);  // anew each time: work has grown
     Item& item = (*next)->second;
     const int64_t before = left;
-    take(**next, most, plan, left);
+    take(**next, most, 0, plan, left);
     item.flow->prompts += before - left, most -= before - left;
     group.erase(next);
   }
@@ -165,10 +185,11 @@ Scheduler::Plan Scheduler::plan() {
   ++steps_;
   preempt(plan);
   if (plan.preempted.empty()) admit();  // what was put back still holds its state until the plan is followed
+  fit_guesses();
   std::vector<Entry*> answering, prompts;
   for (Entry& entry : items_)
     if (const Item& item = entry.second; item.running && item.computed < item.known)
-      (item.known - item.computed == 1 ? answering : prompts).push_back(&entry);
+      (item.known - item.computed == 1 || item.again ? answering : prompts).push_back(&entry);
   int64_t left = options_.step_tokens;
   // Many answers must not shut out the prompts: half of a step, or a chunk, is theirs.
   const int64_t reserved = prompts.empty() ? 0 : std::min(options_.chunk, options_.step_tokens / 2);
@@ -180,7 +201,18 @@ Scheduler::Plan Scheduler::plan() {
 void Scheduler::rewind(Id id, int64_t known, int64_t computed) {
   Item& item = items_.at(id);
   running_ += !item.running;
-  item.known = known, item.computed = computed, item.running = true, item.behind = 0;
+  item.known = known, item.computed = computed, item.guesses = 0, item.behind = 0;
+  item.running = true, item.again = false;
+}
+
+bool Scheduler::answering(Id id) const {
+  const Item& item = items_.at(id);
+  return item.running && item.known - item.computed == 1;
+}
+
+void Scheduler::judged(Id id, int64_t computed) {
+  Item& item = items_.at(id);
+  item.computed = computed, item.again = item.known - computed > 1;
 }
 
 void Scheduler::remove(Id id) {

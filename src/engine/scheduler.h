@@ -21,7 +21,7 @@
 // Memory: each sequence's state is counted by its length. A waiting sequence is admitted when its known tokens and one
 // more fit beside the others. When the running ones outgrow the bound, the least urgent (lowest priority, last to
 // arrive) waits again and is computed again later: results are the same bits, so only time is lost. One that could not
-// fit even alone is refused when it comes, so the oldest always gets on.
+// fit even alone is refused when it comes, so the oldest always gets on. Guesses never take what others could use.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -61,11 +61,13 @@ class Scheduler {
   /// Called when a sequence could be admitted; with `behind`, again when that one has come so far or is gone.
   using Begin = std::function<Start(Id)>;
 
-  /// Tokens [begin, begin + count) of a sequence; `last`: they are all it knows, the next one is to be sampled.
+  /// Tokens [begin, begin + count) of a sequence; `last`: they are all it knows, the next one is to be sampled. Then
+  /// so many that are only guessed are read right behind them.
   struct Piece {
     Id id = 0;
     int64_t begin = 0, count = 0;
     bool last = false;
+    int64_t guesses = 0;
   };
   struct Plan {
     std::vector<Piece> pieces;
@@ -86,6 +88,13 @@ class Scheduler {
   Plan plan();
   void grow(Id id) { ++items_.at(id).known; }           ///< one more token is known
   void rewind(Id id, int64_t known, int64_t computed);  ///< after a restore, with its state in place
+  /// Lacks nothing but the last token it knows.
+  bool answering(Id id) const;
+  /// So many tokens are guessed to come after those it knows: read with the next one, as far as nobody else has a use
+  /// for the room.
+  void guess(Id id, int64_t count) { items_.at(id).guesses = count; }
+  /// A piece's guesses were judged, and those that were right have become known.
+  void judged(Id id, int64_t computed);
   void remove(Id id);
 
   bool contains(Id id) const { return items_.contains(id); }
@@ -101,10 +110,11 @@ class Scheduler {
   };
   using Flows = std::map<std::pair<int, int64_t>, Flow>;  // by priority and flow
   struct Item {
-    int64_t known = 0, computed = 0, arrival = 0, tag = 0, served = 0, cost = 1;
+    int64_t known = 0, computed = 0, guesses = 0, arrival = 0, tag = 0, served = 0, cost = 1;
     Id behind = 0;
     int64_t until = 0;
     bool running = false;
+    bool again = false;  // what it lacks is no prompt: a state went back to before a wrong guess
     Flow* flow = nullptr;
     std::vector<int64_t> cuts;
   };
@@ -114,10 +124,11 @@ class Scheduler {
   Flow& join(const Share& share);
   Item& place(Id id, const Share& share, Item item);
   void preempt(Plan& plan);
+  void fit_guesses();  ///< none, if their states do not fit beside those of all others
   void admit();
   bool held(const Item& item) const;
   Entry* most_urgent(const std::vector<Entry*>& group) const;
-  void take(Entry& entry, int64_t most, Plan& plan, int64_t& left);
+  void take(Entry& entry, int64_t most, int64_t guesses, Plan& plan, int64_t& left);
   void answer(std::vector<Entry*> group, int64_t most, Plan& plan, int64_t& left);
   void read(std::vector<Entry*> group, int64_t most, Plan& plan, int64_t& left);
 

@@ -23,8 +23,8 @@ const char* name_of(Finish finish) {
 }
 
 Sequence Sequence::fork() const {
-  return {home,  tokens, state.fork(), sampler, stream,  stop,   ends,    max_tokens,
-          marks, reuse,  share,        pool,    scoring, scores, answers, usage};
+  return {home,  tokens, state.fork(), sampler, stream, stop,    ends,  max_tokens, marks,
+          reuse, share,  pool,         scoring, scores, answers, usage, luck,       {}};
 }
 
 std::string Sequence::push(int32_t token) { return stream ? stop.push(stream->push(token)) : std::string(); }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/guesser.h"
 #include "engine/pooling.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
@@ -28,9 +29,10 @@ enum class Finish {
 const char* name_of(Finish finish);  ///< "end", "stop", "length", ...
 
 struct Usage {
-  int64_t prompt = 0;  ///< tokens
-  int64_t reused = 0;  ///< of these, from the cache
-  int64_t answer = 0;  ///< tokens, the end token included
+  int64_t prompt = 0;                 ///< tokens
+  int64_t reused = 0;                 ///< of these, from the cache
+  int64_t answer = 0;                 ///< tokens, the end token included
+  int64_t guessed = 0, accepted = 0;  ///< guesses that were read beside them, and of these the right ones
 };
 
 struct Sequence {
@@ -50,6 +52,8 @@ struct Sequence {
   std::vector<Sampled> scores;  ///< of the prompt's first tokens, as far as they are known
   bool answers = true;          ///< false: its end is that of the prompt
   Usage usage;
+  Luck luck;
+  std::vector<int32_t> guesses;  ///< to be read behind the last token; no part of a fork
 
   bool unscored() const { return scoring && static_cast<int64_t>(scores.size()) < usage.prompt; }
   Sequence fork() const;

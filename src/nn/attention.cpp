@@ -84,7 +84,7 @@ Tensor Attention::with_state(Ctx& c, const Heads& h, const AttentionShape& op, c
     segments.push_back({s.offset, s.length, s.start, memory(s).pages()});
   }
   Tensor out = attention(c, h.q, segments, op);
-  for (const Segment& s : step.segments) memory(s).forget_before(s.start + s.length);
+  for (const Segment& s : step.segments) memory(s).forget_before(std::min(s.start + s.length, s.state->tentative));
   return out;
 }
 

@@ -153,6 +153,25 @@ bool SequenceState::truncate(int64_t to) {
   return true;
 }
 
+Past SequenceState::begin_tentative() {
+  Past past{.length = length, .layers = {}};
+  for (const auto& layer : layers) past.layers.push_back(layer ? layer->past() : nullptr);
+  tentative = length;
+  return past;
+}
+
+void SequenceState::settle(Past past, int64_t to) {
+  tentative = std::numeric_limits<int64_t>::max();
+  if (to == length) return;
+  if (std::ranges::any_of(past.layers, [](const auto& layer) { return layer != nullptr; })) to = past.length;
+  for (size_t i = 0; i < layers.size(); ++i)
+    if (past.layers[i])
+      layers[i] = std::move(past.layers[i]);
+    else if (layers[i])
+      layers[i]->truncate(to);  // pages that past.length looks back on are still there
+  length = to;
+}
+
 int64_t SequenceState::bytes() const {
   int64_t total = 0;
   for (const auto& layer : layers) total += layer ? layer->bytes() : 0;

@@ -3,6 +3,7 @@
 // on write. Not thread safe: one step at a time.
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <vector>
@@ -38,6 +39,8 @@ class LayerState {
   virtual std::unique_ptr<LayerState> fork() const = 0;
   /// Forgets all positions from `length` on; false if that past is no longer (or never was) held.
   virtual bool truncate(int64_t length) = 0;
+  /// What going back to here will take beyond truncate(): a copy; null if truncate() does it.
+  virtual std::unique_ptr<LayerState> past() const { return nullptr; }
   virtual int64_t held_tokens() const = 0;  ///< positions held (recurrent: 0)
   virtual int64_t bytes() const = 0;        ///< memory, shared pages counted in full
 };
@@ -88,6 +91,7 @@ class RecurrentState : public LayerState {
 
   std::unique_ptr<LayerState> fork() const override { return std::make_unique<RecurrentState>(*this); }
   bool truncate(int64_t length) override;  ///< only to where it stands, or to the very beginning
+  std::unique_ptr<LayerState> past() const override { return fork(); }
   int64_t held_tokens() const override { return 0; }
   int64_t bytes() const override { return static_cast<int64_t>(values_.size() * sizeof(float)); }
 
@@ -101,16 +105,27 @@ class RecurrentState : public LayerState {
 
 std::unique_ptr<LayerState> make_state(const StateSpec& spec, KvType type);
 
+/// Where a sequence stands, for itself to go back to: only what its layers could not find again.
+struct Past {
+  int64_t length = 0;
+  std::vector<std::unique_ptr<LayerState>> layers;
+};
+
 /// All layers' memory of one sequence. `limit` is the length the sequence may reach, stated when it opens: rotary
 /// factors that depend on length follow it, so they never change on the way.
 struct SequenceState {
   std::vector<std::unique_ptr<LayerState>> layers;
   int64_t length = 0, limit = 0;
+  int64_t tentative = std::numeric_limits<int64_t>::max();  ///< positions from here on may be taken back
 
   SequenceState() = default;
   SequenceState(std::span<const StateSpec> specs, KvType type, int64_t most);
   SequenceState fork() const;
   bool truncate(int64_t to);  ///< false (and unchanged meaning lost) unless every layer can
+  /// What comes now is tentative, until settle().
+  Past begin_tentative();
+  /// Of what came since, the positions from `to` on are forgotten; all, if any and a layer knows no place between.
+  void settle(Past past, int64_t to);
   int64_t bytes() const;
 };
 

@@ -255,5 +255,52 @@ TEST(Scheduler, EverySequenceComesToItsEndWithinTheBounds) {
   }
 }
 
+TEST(Scheduler, GuessesTakeTheRoomThatIsLeft) {
+  Scheduler s = make({.chunk = 4, .step_tokens = 12});
+  s.add(1, 1, 100), s.add(2, 1, 100);
+  s.plan(), s.grow(1), s.grow(2);
+  EXPECT_TRUE(s.answering(1));
+  s.guess(1, 5), s.guess(2, 20);
+  Scheduler::Plan plan = s.plan();
+  ASSERT_EQ(plan.pieces.size(), 2u);
+  EXPECT_EQ(plan.pieces[0].count, 1);
+  EXPECT_EQ(plan.pieces[0].guesses, 5);
+  EXPECT_EQ(plan.pieces[1].guesses, 5);  // 12 in all
+  // The first one's were all wrong and its state knows no place between; two of the second's were right.
+  s.grow(1), s.judged(1, 1);
+  for (int i = 0; i < 3; ++i) s.grow(2);
+  s.judged(2, 4);
+  EXPECT_FALSE(s.answering(1));
+  EXPECT_TRUE(s.answering(2));
+  s.add(3, 50, 100);
+  s.guess(2, 20);
+  plan = s.plan();
+  ASSERT_EQ(plan.pieces.size(), 3u);
+  EXPECT_EQ(plan.pieces[0].begin, 1);
+  EXPECT_EQ(plan.pieces[0].count, 2);  // read again, and not in the prompts' turn
+  EXPECT_TRUE(plan.pieces[0].last);
+  EXPECT_EQ(plan.pieces[1].begin, 4);
+  EXPECT_EQ(plan.pieces[1].guesses, 5);  // all but a chunk for the prompt
+  EXPECT_EQ(plan.pieces[2].count, 4);
+}
+
+TEST(Scheduler, GuessesStopAtCutsAndTakeNoMemoryFromOthers) {
+  Scheduler s = make({.chunk = 4, .step_tokens = 16, .memory = 10});
+  s.add(1, 1, 10, {}, {4});
+  s.plan(), s.grow(1);
+  s.guess(1, 6);
+  EXPECT_EQ(s.plan().pieces.at(0).guesses, 2);
+  s.grow(1), s.judged(1, 2);
+  s.add(2, 5, 10);
+  s.guess(1, 1);
+  const Scheduler::Plan plan = s.plan();  // 3 and 5 of 10 bytes
+  EXPECT_EQ(plan.pieces.at(0).guesses, 1);
+  EXPECT_EQ(plan.pieces.at(1).count, 4);
+  s.grow(1), s.judged(1, 3);
+  s.guess(1, 2);
+  EXPECT_EQ(s.plan().pieces.at(0).guesses, 0);
+  EXPECT_TRUE(s.running(2));
+}
+
 }  // namespace
 }  // namespace madang
