@@ -14,9 +14,9 @@ namespace fs = std::filesystem;
 
 /// What repositories hold beside weights and configuration.
 constexpr const char* text_files[] = {
-    "tokenizer.json", "tokenizer.model", "tokenizer_config.json",   "special_tokens_map.json", "added_tokens.json",
-    "vocab.json",     "merges.txt",      "chat_template.jinja",     "generation_config.json",  "tokenizer.bin",
-    "qwen.tiktoken",  "tiktoken.model",  "rwkv_vocab_v20230424.txt"};
+    "tokenizer.json", "tokenizer.model",      "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "vocab.json",     "merges.txt",           "chat_template.jinja",   "generation_config.json",  "tokenizer.bin",
+    "qwen.tiktoken",  "cl100k_base.tiktoken", "tiktoken.model",        "rwkv_vocab_v20230424.txt"};
 
 void put_id(GgufHeader& out, const char* key, std::optional<int32_t> id) {
   if (id && *id >= 0) out.put(std::string("tokenizer.ggml.") + key + "_token_id", static_cast<uint32_t>(*id));

@@ -66,6 +66,19 @@ struct KvPages {
 /// first.
 int64_t kv_head_bytes(KvType type, int64_t dim);
 
+/// Block-sparse attention (Phi-3, Abdin et al. 2024, section 2): of keys in blocks of `size` positions, a multiple of
+/// kv_block, a query sees the last `local`, its own counted, and before them every `stride`-th. Head h counts the
+/// blocks from shift + h * step, so that heads together see them all. Size 0: no blocks, all keys are seen.
+struct SparseBlocks {
+  int64_t size = 0, local = 0, stride = 0, shift = 0, step = 0;
+
+  bool hides(int64_t position, int head, int64_t key) const {
+    if (size == 0) return false;
+    const int64_t block = key / size;
+    return position / size - block >= local && (shift + head * step + block + 1) % stride != 0;
+  }
+};
+
 /// One kv head and the query heads that share it, for a run of queries of one sequence.
 struct AttendTask {
   const float* query = nullptr;  // head h of query i at query + i * query_stride + h * key_dim
@@ -74,15 +87,23 @@ struct AttendTask {
   int64_t n = 0, first = 0;  // queries; absolute position of the first: query i sees keys 0 .. first + i
   int heads = 1, key_dim = 0, value_dim = 0;
   float scale = 1;
-  int64_t window = 0;  // > 0: query at p sees keys above p - window only
-  int64_t chunk = 0;   // > 0: query at p sees keys from the last multiple of chunk up to p on
-  float softcap = 0;   // > 0: scores become cap * tanh(score / cap)
+  int64_t window = 0;   // > 0: query at p sees keys above p - window only
+  int64_t chunk = 0;    // > 0: query at p sees keys from the last multiple of chunk up to p on
+  SparseBlocks blocks;  // and of those some blocks only
+  float softcap = 0;    // > 0: scores become cap * tanh(score / cap)
   /// [heads, keys] at stride bias_stride, added to the scores of a head by the key's absolute position; or null.
   const float* bias = nullptr;
   int64_t bias_stride = 0;
   KvPages kv;
   float* log_sum = nullptr;  // [n, heads], stride log_sum_stride: log of the sum of exp(score), for backward
   int64_t log_sum_stride = 0;
+
+  /// The first key that query i sees.
+  int64_t first_key(int64_t i) const {
+    const int64_t position = first + i;
+    if (chunk > 0) return position - position % chunk;
+    return window > 0 && position >= window ? position - window + 1 : 0;
+  }
 };
 
 /// Mamba's selective scan (Gu and Dao 2023, algorithm 2) over one sequence, for channels [begin, end):

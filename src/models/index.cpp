@@ -32,6 +32,7 @@ constexpr Architecture known[] = {
     {"falcon", "Falcon", build_falcon, "Falcon 7B, 40B, 180B, 2-11B, RW"},
     {"phi", "Phi", build_phi, "Phi-1.5, Phi-2"},
     {"phi3", "Phi", build_phi3, "Phi-3, Phi-4, Phi-4-mini; longrope"},
+    {"phi3small", "Phi", build_phi3_small, "Phi-3-small; block-sparse attention in every second layer"},
     {"cohere", "Command", build_cohere, "Command R, R+"},
     {"cohere2", "Command", build_cohere2, "Command R7B; windows with positions, full layers without"},
     {"phimoe", "Phi", build_phimoe, "Phi-3.5-MoE; experts chosen by SparseMixer"},

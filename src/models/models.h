@@ -33,6 +33,7 @@ std::unique_ptr<Model> build_gpt_neox(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_falcon(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_phi(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_phi3(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_phi3_small(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_cohere(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_cohere2(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_phimoe(const Config& config, const Scope& scope);

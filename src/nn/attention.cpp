@@ -65,7 +65,7 @@ Tensor Attention::attend(Ctx& c, Heads heads, const Angles* angles, const Step& 
   const AttentionShape op{shape_.heads,    shape_.kv_heads, shape_.head_dim,
                           shape_.head_dim, scale,           shape_.softcap,
                           shape_.window,   shape_.chunk,    angles ? angles->bias : Tensor(),
-                          sinks_};
+                          sinks_,          shape_.blocks};
   if (!step.segments.empty() && step.segments.front().state)
     return answer(c, with_state(c, {q, k, v}, op, step, layer));
   std::vector<AttendSegment> segments;

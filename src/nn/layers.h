@@ -148,9 +148,10 @@ class Attention {
   struct Shape {
     int64_t width = 0, out_width = 0;  ///< of what it hears; of what it answers, 0: the same
     int heads = 1, kv_heads = 1, head_dim = 0;
-    float scale = 0;     ///< 0: 1 / sqrt(head_dim)
-    int64_t window = 0;  ///< 0: sees everything before
-    int64_t chunk = 0;   ///< > 0: sees its own chunk of so many positions only
+    float scale = 0;           ///< 0: 1 / sqrt(head_dim)
+    int64_t window = 0;        ///< 0: sees everything before
+    int64_t chunk = 0;         ///< > 0: sees its own chunk of so many positions only
+    SparseBlocks blocks = {};  ///< sees some blocks of keys only
     float softcap = 0;
     bool qkv_bias = false, out_bias = false;
     bool head_norm = false;  ///< RMSNorm over each head of q and k ("q_norm", "k_norm"), before rotation
@@ -197,19 +198,22 @@ class Mlp {
  public:
   struct Names {
     std::string_view gate = "gate_proj", up = "up_proj", down = "down_proj", both = "";
+    bool alternate = false;  ///< rows of `both` are gate, up, gate, up, ... instead
   };
   Mlp() = default;
   Mlp(const Scope& scope, int64_t width, int64_t hidden, Act act, bool bias, const Names& names);
   Mlp(const Scope& scope, int64_t width, int64_t hidden, Act act, bool bias = false)
       : Mlp(scope, width, hidden, act, bias, Names{}) {}
   Tensor operator()(Ctx& c, Tensor x) const;
-  /// The activation of gpt-oss instead: clamped_swiglu.
+  /// The activation of gpt-oss and Phi-3-small instead: clamped_swiglu.
   void clamp(float alpha, float limit) { alpha_ = alpha, limit_ = limit; }
 
  private:
+  std::array<Tensor, 2> halves(Ctx& c, Tensor both) const;
   Act act_ = Act::silu;
   float alpha_ = 0, limit_ = 0;
   int64_t hidden_ = 0;
+  bool alternate_ = false;
   Linear gate_, up_, down_;
   enum { gated_apart, gated_together, plain } form_ = gated_apart;
 };

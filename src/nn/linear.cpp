@@ -43,21 +43,22 @@ Linear Embed::as_head(const Scope& scope, Buffer bias) const {
 }
 
 Mlp::Mlp(const Scope& scope, int64_t width, int64_t hidden, Act act, bool bias, const Names& names)
-    : act_(act), hidden_(hidden), down_(scope / names.down, hidden, width, bias) {
+    : act_(act), hidden_(hidden), alternate_(names.alternate), down_(scope / names.down, hidden, width, bias) {
   form_ = !names.both.empty() ? gated_together : names.gate.empty() ? plain : gated_apart;
   up_ = form_ == gated_together ? Linear(scope / names.both, width, 2 * hidden, bias)
                                 : Linear(scope / names.up, width, hidden, bias);
   if (form_ == gated_apart) gate_ = Linear(scope / names.gate, width, hidden, bias);
 }
 
+std::array<Tensor, 2> Mlp::halves(Ctx& c, Tensor both) const {  // [T, 2 hidden]
+  if (alternate_) both = unpaired(c, both, 2 * hidden_);
+  return {columns(c, both, 0, hidden_), columns(c, both, hidden_, hidden_)};
+}
+
 Tensor Mlp::operator()(Ctx& c, Tensor x) const {
-  if (form_ == gated_apart) {
-    const auto [gate, up] = together(c, x, gate_, up_);  // [T, hidden]
-    return down_(c, limit_ > 0 ? clamped_swiglu(c, gate, up, alpha_, limit_) : gated(c, act_, gate, up));
-  }
-  const Tensor up = up_(c, x);  // [T, hidden], or twice that
-  if (form_ == plain) return down_(c, madang::act(c, act_, up));
-  return down_(c, gated(c, act_, columns(c, up, 0, hidden_), columns(c, up, hidden_, hidden_)));
+  if (form_ == plain) return down_(c, madang::act(c, act_, up_(c, x)));
+  const auto [gate, up] = form_ == gated_apart ? together(c, x, gate_, up_) : halves(c, up_(c, x));  // [T, hidden]
+  return down_(c, limit_ > 0 ? clamped_swiglu(c, gate, up, alpha_, limit_) : gated(c, act_, gate, up));
 }
 
 Act act_of(const Config& config, std::string_view key) {

@@ -67,6 +67,7 @@ struct AttentionShape {
   int64_t window = 0, chunk = 0;  ///< as in AttendTask
   Tensor bias;   ///< [heads, positions], added to scores by the key's absolute position, or none; has no gradient
   Tensor sinks;  ///< [heads], a score beside the keys' that takes its share and gives nothing, or none; a parameter
+  SparseBlocks blocks = {};  ///< of head 0
 };
 /// q [T, H, key_dim] against stored pages -> [T, H * value_dim]. No gradient: inference only.
 Tensor attention(Ctx&, Tensor q, std::span<const AttendSegment> segments, const AttentionShape& shape);

@@ -20,6 +20,7 @@ AttendTask task_of(const AttendSegment& s, const AttentionShape& shape, Tensor q
   task.n = s.length, task.first = s.start;
   task.heads = group, task.key_dim = shape.key_dim, task.value_dim = shape.value_dim;
   task.scale = shape.scale, task.window = shape.window, task.chunk = shape.chunk, task.softcap = shape.softcap;
+  task.blocks = shape.blocks, task.blocks.shift += kv_head * group * shape.blocks.step;
   if (shape.bias) task.bias = shape.bias.row(kv_head * group), task.bias_stride = shape.bias.cols();
   task.kv = s.pages;
   task.kv.key_head = kv_head * kv_head_bytes(s.pages.type, shape.key_dim) * (s.pages.columns ? kv_block : 1);

@@ -61,6 +61,9 @@ constexpr Renamed renamed[] = {
     {"ffn_hidden_size", "intermediate_size"},
     {"window_size", "sliding_window"},
     {"embedding_dim", "hidden_size"},
+    {"ff_intermediate_size", "intermediate_size"},
+    {"rope_embedding_base", "rope_theta"},
+    {"gegelu_limit", "swiglu_limit"},
 };
 
 bool flag_in(const Json& keys, const char* key, bool fallback, const std::string& where) {
@@ -311,6 +314,8 @@ Json normalised(const Json& given, const std::string& where) {
     keys["model_type"] = "phi", keys["intermediate_factor"] = 4;
     move_key(keys, "layer_norm_epsilon", "layer_norm_eps");
   }
+  // GEGELU multiplies by up + 1, cuts off and weighs its gate as the clamped SwiGLU does; only its numbers are others.
+  if (keys.at("model_type") == "phi3small" && keys.value("hidden_act", Json()) == "gegelu") keys["hidden_act"] = "silu";
   const Json defaults = defaults_of(keys.at("model_type").get<std::string>());
   for (const auto& [key, value] : defaults.items())
     if (!keys.contains(key)) keys[key] = value;  // a null in the file is an answer too: none

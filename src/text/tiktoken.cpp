@@ -17,6 +17,7 @@ struct Known {
   const char* pattern;
   Special (*special)();
   const char* normalizer = "";
+  const char* tokenizer_class = "";  // where the ranks are another's too
 };
 
 const char* const gpt2 = R"('(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s)";
@@ -40,6 +41,18 @@ Special cl100k_special() {
           {"<|fim_middle|>", 100259},
           {"<|fim_suffix|>", 100260},
           {"<|endofprompt|>", 100276}};
+}
+// Phi-3-small: cl100k with the marks of a conversation, and names for every id that is free.
+Special phi3_small_special() {
+  Special out;
+  number_on(out, 100257,
+            {"<|endoftext|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|system|>", "<|user|>",
+             "<|assistant|>", "<|dummy_id_0|>", "<|dummy_id_1|>", "<|end|>"});
+  out.emplace_back("<|endofprompt|>", 100276);
+  int32_t next = 2;
+  for (int32_t id = 100256; id < 100352; ++id)
+    if (id == 100256 || (id > 100266 && id != 100276)) out.emplace_back(fmt::format("<|dummy_id_{}|>", next++), id);
+  return out;
 }
 Special o200k_special() { return {{"<|endoftext|>", 199999}, {"<|endofprompt|>", 200018}}; }
 
@@ -67,9 +80,13 @@ Special qwen_special() {
 }
 
 const Known known[] = {
-    {50256, "gpt2", gpt2, gpt2_special},         {50280, "p50k", gpt2, gpt2_special},
-    {100256, "cl100k", cl100k, cl100k_special},  {199998, "o200k", o200k, o200k_special},
-    {128000, "llama3", llama3, llama3_special},  {200000, "llama4", o200k, llama4_special},
+    {50256, "gpt2", gpt2, gpt2_special},
+    {50280, "p50k", gpt2, gpt2_special},
+    {100256, "cl100k", cl100k, cl100k_special},
+    {100256, "cl100k of Phi-3-small", cl100k, phi3_small_special, "", "Phi3SmallTokenizer"},
+    {199998, "o200k", o200k, o200k_special},
+    {128000, "llama3", llama3, llama3_special},
+    {200000, "llama4", o200k, llama4_special},
     {151643, "qwen", qwen, qwen_special, "NFC"},
 };
 
@@ -118,7 +135,7 @@ std::unique_ptr<TokenizerParts> read_tiktoken(std::string_view text, const std::
   size_t count = read_ranks(text, where, *parts);
   const Known* row = nullptr;
   for (const Known& one : known)
-    if (one.ranks == count) row = &one;
+    if (one.ranks == count && (!row || one.tokenizer_class == extras.tokenizer_class)) row = &one;
   std::string pattern = !extras.pattern.empty() ? extras.pattern : row ? row->pattern : "";
   if (pattern.empty())
     throw Error(Kind::missing,

@@ -176,11 +176,15 @@ std::shared_ptr<const Tokenizer> Tokenizer::open(const std::string& path, const 
   namespace fs = std::filesystem;
   std::error_code fault;
   std::string file = fs::is_directory(path, fault) ? best_inside(path) : path;
+  const fs::path config = fs::path(file).parent_path() / "tokenizer_config.json";
+  const auto settings = fs::is_regular_file(config, fault) ? MappedFile::open(config.string()) : nullptr;
+  TiktokenExtras known = extras;
+  if (settings && file.ends_with(".tiktoken"))
+    known.tokenizer_class = tokenizer_class_of(view(settings->bytes()), config.string());
   auto mapped = MappedFile::open(file);
-  auto parts = read(view(mapped->bytes()), file, extras);
-  fs::path config = fs::path(file).parent_path() / "tokenizer_config.json";
-  if (fs::path(file).filename() == "tokenizer.json" && fs::is_regular_file(config, fault))
-    read_tokenizer_config(view(MappedFile::open(config.string())->bytes()), config.string(), *parts);
+  auto parts = read(view(mapped->bytes()), file, known);
+  if (settings && fs::path(file).filename() == "tokenizer.json")
+    read_tokenizer_config(view(settings->bytes()), config.string(), *parts);
   return std::make_shared<const Tokenizer>(std::move(parts));
 }
 

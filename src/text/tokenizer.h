@@ -18,6 +18,7 @@ namespace madang {
 struct TiktokenExtras {
   std::string pattern;                                   ///< splits the text first
   std::vector<std::pair<std::string, int32_t>> special;  ///< name and id, above the ranks
+  std::string tokenizer_class;  ///< as tokenizer_config.json has it: of vocabularies with the same ranks, whose
 };
 
 /// A vocabulary as GGUF metadata holds it ("tokenizer.ggml.*"), in neutral form: the reader of the file fills it.

@@ -125,7 +125,8 @@ struct Builder {
     std::vector<double> scores;
     for (const auto& [piece, score] : file.vocab) scores.push_back(score);
     double lowest = scores.empty() ? 0 : *std::min_element(scores.begin(), scores.end());
-    return make_unigram(parts.tokens, std::move(scores), std::vector<bool>(file.vocab.size(), true), rules, lowest, false);
+    return make_unigram(parts.tokens, std::move(scores), std::vector<bool>(file.vocab.size(), true), rules, lowest,
+                        false);
   }
 
   // Files of the first years do not name the model's type.
@@ -195,6 +196,12 @@ std::unique_ptr<TokenizerParts> read_tokenizer_json(std::string_view text, const
 } catch (const Json::exception& fault) {
   throw Error(Kind::format, say("tokenizer.json: a setting is missing or of the wrong type: {}", fault.what()))
       .at(where);
+}
+
+std::string tokenizer_class_of(std::string_view text, const std::string& where) {
+  const Json settings = read_json_members(text, where, {"tokenizer_class"}).settings;
+  const auto found = settings.find("tokenizer_class");
+  return found != settings.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 void read_tokenizer_config(std::string_view text, const std::string& where, TokenizerParts& parts) {

@@ -45,6 +45,7 @@ struct TokenizerParts {
 std::unique_ptr<TokenizerParts> read_tokenizer_json(std::string_view text, const std::string& where);
 /// bos, eos and the like from the tokenizer_config.json beside it.
 void read_tokenizer_config(std::string_view text, const std::string& where, TokenizerParts& parts);
+std::string tokenizer_class_of(std::string_view text, const std::string& where);  ///< of the same file; "" if unsaid
 std::unique_ptr<TokenizerParts> read_tiktoken(std::string_view text, const std::string& where,
                                               const TiktokenExtras& extras);
 std::unique_ptr<TokenizerParts> read_rwkv(std::string_view text, const std::string& where);

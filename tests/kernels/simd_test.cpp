@@ -79,6 +79,11 @@ TEST(Simd, AttentionFollowsTheReferenceAndItsTwin) {
     task.scale = 0.3f;
     task.window = round % 3 == 0 ? random.between(1, 100) : 0;
     task.softcap = round % 4 == 0 ? 5.0f : 0.0f;
+    if (round % 5 == 0) {
+      task.blocks = {kv_block * random.between(1, 2), random.between(1, 2), random.between(1, 4), random.between(0, 3),
+                     random.between(0, 2)};
+      task.first += random.between(0, 500);
+    }
     task.kv.type = static_cast<KvType>(round % 4);
     const int64_t length = task.first + task.n, pages = (length + kv_block - 1) / kv_block;
     task.kv.key_row = kv_head_bytes(task.kv.type, task.key_dim),

@@ -65,6 +65,13 @@ TEST(Forward, LinearFollowsTheColumnsOfItsWeight) {
   EXPECT_EQ(std::memcmp(rows.row(0), w.f32() + 4 * in, static_cast<size_t>(in) * 4), 0);
 }
 
+// Whether a head sees a key before it, as block-sparse attention has it.
+bool sees(const SparseBlocks& blocks, int64_t position, int head, int64_t key) {
+  if (blocks.size == 0) return true;
+  const int64_t mine = position / blocks.size, its = key / blocks.size;
+  return mine - its < blocks.local || (its + blocks.shift + head * blocks.step) % blocks.stride == blocks.stride - 1;
+}
+
 // Plain attention in double, a query at a time.
 void naive(const float* q, const Buffer& k, const Buffer& v, const AttentionShape& s, int64_t position, int head,
            std::vector<double>& out) {
@@ -78,7 +85,7 @@ void naive(const float* q, const Buffer& k, const Buffer& v, const AttentionShap
       score += static_cast<double>(q[d]) * k.f32()[(j * s.kv_heads + kv) * s.key_dim + d];
     score *= s.scale;
     if (s.softcap > 0) score = s.softcap * std::tanh(score / s.softcap);
-    p.push_back(std::exp(score)), sum += p.back();
+    p.push_back(sees(s.blocks, position, head, j) ? std::exp(score) : 0.0), sum += p.back();
   }
   out.assign(static_cast<size_t>(s.value_dim), 0.0);
   for (int64_t j = begin; j <= position; ++j)
@@ -95,7 +102,10 @@ TEST(Forward, AttentionThroughPagesIsAttention) {
       AttentionShape s;
       s.kv_heads = 2, s.heads = 4, s.key_dim = 16, s.value_dim = 8, s.scale = 0.25f;
       s.window = random.below(2) ? random.between(1, 90) : 0, s.softcap = random.below(2) ? 3.0f : 0.0f;
-      const int64_t T = random.between(100, 200);
+      if (random.below(2))
+        s.blocks = {kv_block * random.between(1, 2), random.between(1, 2), random.between(1, 4), random.between(0, 3),
+                    random.between(0, 2)};
+      const int64_t T = s.blocks.size ? random.between(300, 500) : random.between(100, 200);
       Buffer q = random_buffer(random, {T, s.heads, s.key_dim}), k = random_buffer(random, {T, s.kv_heads, s.key_dim}),
              v = random_buffer(random, {T, s.kv_heads, s.value_dim});
       const StateSpec spec{.kind = s.window ? StateKind::rolling : StateKind::paged,

@@ -166,8 +166,9 @@ TEST_P(Gradient, AttentionWithBiasAndSinks) {
 TEST_P(Gradient, AttentionAcrossPages) {
   AttentionShape shape;
   shape.kv_heads = 1, shape.heads = 2, shape.key_dim = 2, shape.value_dim = 2, shape.scale = 0.5f;
-  shape.window = GetParam() % 2 ? 30 : 0;
-  const int64_t tokens = kv_block + random.between(1, 6);
+  shape.window = GetParam() % 3 == 1 ? 30 : 0;
+  if (GetParam() % 3 == 2) shape.blocks = {kv_block, 1, 2, random.between(0, 1), 1};
+  const int64_t tokens = (shape.blocks.size ? 2 : 1) * kv_block + random.between(1, 6);
   Buffer q = random_buffer(random, {tokens, 2, 2}), k = random_buffer(random, {tokens, 1, 2}),
          v = random_buffer(random, {tokens, 1, 2});
   const std::vector<AttendSegment> segments{{0, tokens, 0, {}}};

@@ -192,6 +192,7 @@ TEST_P(Meaning, AttentionOfThisForwardIsAttentionThroughPages) {
   AttentionShape s;
   s.kv_heads = 2, s.heads = 4, s.key_dim = 8, s.value_dim = 8, s.scale = 0.3f;
   s.window = GetParam() % 2 ? 70 : 0, s.softcap = GetParam() % 3 ? 0.0f : 2.0f;
+  if (GetParam() % 3 == 1) s.blocks = {kv_block, 1, 3, 0, 1};
   const int64_t first = random.between(60, 140), second = random.between(1, 70), S = first + second;
   Buffer q = random_buffer(random, {S, s.heads, s.key_dim}), k = random_buffer(random, {S, s.kv_heads, s.key_dim}),
          v = random_buffer(random, {S, s.kv_heads, s.value_dim});

@@ -81,7 +81,7 @@ inline std::string json_sample() {
 }
 
 /// And as a .tiktoken file (bytes in rank order, joined ones last).
-inline std::string tiktoken_sample() {
+inline std::string tiktoken_sample(const std::vector<std::string>& joined = {"th", "the", "aa"}) {
   static const char* digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   int rank = 0;
@@ -92,7 +92,7 @@ inline std::string tiktoken_sample() {
     out += " " + std::to_string(rank++) + "\n";
   };
   for (int b = 0; b < 256; ++b) line(std::string(1, static_cast<char>(b)));
-  for (const char* joined : {"th", "the", "aa"}) line(joined);
+  for (const std::string& bytes : joined) line(bytes);
   return out;
 }
 

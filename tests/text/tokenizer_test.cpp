@@ -152,6 +152,30 @@ TEST(Bpe, ALongWordTakesNoSquareOfTime) {
   EXPECT_EQ(tokenizer->encode(text, false).size(), text.size() / 4);
 }
 
+// Phi-3-small's repository has cl100k's ranks and says in tokenizer_config.json alone whose special tokens go with
+// them.
+TEST(Tiktoken, OneVocabularyWithTheSpecialTokensOfTwo) {
+  std::vector<std::string> joined;  // 100,000 of three bytes
+  for (uint32_t n = 0; n < 100000; ++n)
+    joined.push_back({n >> 16 ? 'y' : 'x', static_cast<char>(n >> 8 & 255), static_cast<char>(n & 255)});
+  TemporaryFolder folder;
+  std::ofstream(folder / "cl100k_base.tiktoken") << tiktoken_sample(joined);
+  const auto plain = Tokenizer::open(folder.path.string());
+  EXPECT_EQ(plain->id_of("<|endoftext|>"), 100257);
+  EXPECT_FALSE(plain->id_of("<|user|>"));
+  EXPECT_EQ(plain->size(), 100277);
+  std::ofstream(folder / "tokenizer_config.json") << R"({"tokenizer_class": "Phi3SmallTokenizer"})";
+  const auto phi = Tokenizer::open(folder.path.string());
+  EXPECT_EQ(phi->encode("<|user|>a<|end|><|assistant|>", true), (std::vector<int32_t>{100262, 'a', 100266, 100263}));
+  EXPECT_EQ(phi->id_of("<|dummy_id_2|>"), 100256);
+  EXPECT_EQ(phi->id_of("<|dummy_id_11|>"), 100275);
+  EXPECT_EQ(phi->id_of("<|endofprompt|>"), 100276);
+  EXPECT_EQ(phi->id_of("<|dummy_id_86|>"), 100351);
+  EXPECT_EQ(phi->size(), 100352);
+  EXPECT_EQ(phi->eos(), 100257);
+  EXPECT_NE(std::ranges::find(phi->ends(), 100266), phi->ends().end());
+}
+
 TEST(AddedTokens, BlanksAndWordsBesideThem) {
   AddedTokens added;
   added.add({.id = 1, .content = "<mask>", .lstrip = true});

@@ -15,15 +15,6 @@ namespace {
 
 constexpr float nowhere = -std::numeric_limits<float>::infinity();
 
-struct Visible {
-  int64_t begin, end;  // keys [begin, end) that the query at `position` sees
-};
-
-Visible visible(const AttendTask& task, int64_t position) {
-  if (task.chunk > 0) return {position - position % task.chunk, position + 1};
-  return {task.window > 0 ? std::max<int64_t>(0, position - task.window + 1) : 0, position + 1};
-}
-
 // A score is one chain over the head's numbers.
 float chain(const float* query, const float* key, int dim) {
   float sum = 0;
@@ -50,10 +41,11 @@ void read_key(const AttendTask& task, const std::byte* keys, int64_t j, float* k
 void attend_one(const AttendTask& task, int64_t i, int h, std::vector<float>& key, std::vector<float>& score) {
   const float* query = task.query + i * task.query_stride + h * task.key_dim;
   float* out = task.out + i * task.out_stride + h * task.value_dim;
-  auto [begin, end] = visible(task, task.first + i);
+  const int64_t position = task.first + i, begin = task.first_key(i), end = position + 1;
   std::fill(out, out + task.value_dim, 0.0f);
   float largest = nowhere, sum = 0;
   for (int64_t block = begin / kv_block; block * kv_block < end; ++block) {
+    if (task.blocks.hides(position, h, block * kv_block)) continue;
     const std::byte* keys = task.kv.keys[block - task.kv.first_block] + task.kv.key_head;
     const std::byte* values = task.kv.values[block - task.kv.first_block] + task.kv.value_head;
     int64_t low = std::max(begin - block * kv_block, int64_t{0}), high = std::min(end - block * kv_block, kv_block);
@@ -99,8 +91,8 @@ void attend_back(const AttendTask& task, const float* dout, float* dquery, float
       const float* d = dout + i * task.out_stride + h * task.value_dim;
       float* dq = dquery + i * task.query_stride + h * task.key_dim;
       float along = dot(d, out, task.value_dim);
-      auto [begin, end] = visible(task, task.first + i);
-      for (int64_t j = begin; j < end; ++j) {
+      for (int64_t j = task.first_key(i); j <= task.first + i; ++j) {
+        if (task.blocks.hides(task.first + i, h, j)) continue;
         auto row = [&](const std::byte* const* pages, int64_t stride, int64_t head) {
           return reinterpret_cast<const float*>(pages[j / kv_block - task.kv.first_block] + j % kv_block * stride +
                                                 head);

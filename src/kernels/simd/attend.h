@@ -194,16 +194,22 @@ void attend(const AttendTask& task) {
       all.push_back({task.query + i * task.query_stride + h * task.key_dim, out, nullptr, 0, 0,
                      -std::numeric_limits<float>::infinity(), 0});
     }
-  auto first_key = [&](int64_t i) {
-    if (task.chunk > 0) return (task.first + i) / task.chunk * task.chunk;
-    return task.window > 0 ? std::max<int64_t>(0, task.first + i - task.window + 1) : int64_t{0};
-  };
   std::vector<AttendRow*> rows;
   const int64_t last = task.first + task.n;
-  for (int64_t block = first_key(0) / kv_block; block * kv_block < last; ++block) {
+  for (int64_t block = task.first_key(0) / kv_block; block * kv_block < last; ++block) {
     const int64_t start = block * kv_block, held = std::min(kv_block, last - start);
+    rows.clear();
+    for (int64_t i = std::max<int64_t>(0, start - task.first); i < task.n; ++i)
+      for (int h = 0; h < task.heads; ++h) {
+        AttendRow& row = all[static_cast<size_t>(i * task.heads + h)];
+        row.low = std::max<int64_t>(0, task.first_key(i) - start);
+        row.high = std::min(kv_block, task.first + i + 1 - start);
+        row.bias = task.bias ? task.bias + h * task.bias_stride + start : nullptr;
+        if (row.low < row.high && !task.blocks.hides(task.first + i, h, start)) rows.push_back(&row);
+      }
+    if (rows.empty()) continue;
     const std::byte* value = task.kv.values[block - task.kv.first_block] + task.kv.value_head;
-    const int64_t seen = std::max<int64_t>(0, first_key(0) - start);
+    const int64_t seen = std::max<int64_t>(0, task.first_key(0) - start);
     const std::byte* key = task.kv.keys[block - task.kv.first_block] + task.kv.key_head;
     if (task.kv.columns)
       kv_decode<V>(task.kv.type, key, task.key_dim * kv_block, keys);
@@ -211,15 +217,6 @@ void attend(const AttendTask& task) {
       transposed_keys<V>(task, key, seen, held, scratch, keys);
     for (int64_t j = seen; j < held; ++j)
       kv_decode<V>(task.kv.type, value + j * task.kv.value_row, task.value_dim, values + j * task.value_dim);
-    rows.clear();
-    for (int64_t i = std::max<int64_t>(0, start - task.first); i < task.n; ++i)
-      for (int h = 0; h < task.heads; ++h) {
-        AttendRow& row = all[static_cast<size_t>(i * task.heads + h)];
-        row.low = std::max<int64_t>(0, first_key(i) - start);
-        row.high = std::min(kv_block, task.first + i + 1 - start);
-        row.bias = task.bias ? task.bias + h * task.bias_stride + start : nullptr;
-        if (row.low < row.high) rows.push_back(&row);
-      }
     attend_block<V, P>(task, rows, keys, values, held);
   }
   for (int64_t i = 0; i < task.n; ++i)
