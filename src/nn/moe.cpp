@@ -8,12 +8,13 @@
 namespace madang {
 
 Moe::Moe(const Scope& scope, const Shape& s) : shape_(s), router_(scope / s.router, s.width, s.experts, s.router_bias) {
-  if (s.chosen < 1 || s.chosen > s.experts)
-    throw Error(Kind::format, say("a token cannot be sent to {} experts", s.chosen))
-        .at(scope.path())
-        .expected(fmt::format("1 .. {}", s.experts));
   if (s.groups < 1 || s.experts % s.groups != 0 || s.groups_kept < 1 || s.groups_kept > s.groups)
     throw Error(Kind::format, say("{} experts do not make {} groups", s.experts, s.groups)).at(scope.path());
+  const int within = s.experts / s.groups * s.groups_kept;  // more would have to come from groups that are out
+  if (s.chosen < 1 || s.chosen > within)
+    throw Error(Kind::format, say("a token cannot be sent to {} experts", s.chosen))
+        .at(scope.path())
+        .expected(fmt::format("1 .. {}", within));
   if (s.score == Shape::Score::sparse_mixer && (s.chosen != 2 || s.experts < 2))
     throw Error(Kind::unsupported, say("SparseMixer chooses two experts")).at(scope.path());
   if (s.correction) correction_ = (scope / s.router).vector("e_score_correction_bias", s.experts);
