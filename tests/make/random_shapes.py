@@ -4,17 +4,17 @@
     random_shapes.py MADANG GOLDEN [--count 200] [--seed N] [--only NAME ...]
     random_shapes.py --ready GOLDEN       only whether all that it needs is here
 
-GOLDEN holds make_models.py, which draws a configuration of each of its cases and asks transformers for logits, and
-check.py, which holds `madang logits --compute exact` against them by the rule of MODELS.md: whole, in pieces, token by
+GOLDEN holds make_models.py, which draws a configuration of each of its cases, and of those that more_models.py here
+adds, and asks transformers for logits, and check.py, which holds `madang logits --compute exact` against them by the rule of MODELS.md: whole, in pieces, token by
 token and from the older style of config.json. Round after round all cases are drawn, each round with a seed of its own,
-until --count configurations were held. One that the maker refuses to answer for is told as such and is neither passed
-nor failed. What fails is kept, and the folder is named. Not part of the normal tests.
+until --count configurations were held. One that the maker refuses to answer for, or that madang refuses by name, is told
+as such and is neither passed nor failed. What fails is kept, and the folder is named. Not part of the normal tests.
 
 Needs torch 2.13 and transformers 5.23, with which the reference answers were made. Another transformers gives other
 answers where it has other faults: 5.24 ignores Mamba-2's cache when it is given back as past_key_values, which makes
 case mamba2 fail or the maker refuse it.
 """
-import argparse, importlib.metadata, os, random, shutil, subprocess, sys, tempfile
+import argparse, importlib.metadata, os, random, re, shutil, subprocess, sys, tempfile
 
 MADE_WITH = "5.23."
 
@@ -48,14 +48,22 @@ def need_makers(golden):
 
 
 class Tally:
-    passed = failed = refused = 0
+    passed = failed = refused = unsupported = 0
+
+    def text(self):
+        parts = [f"{self.passed} passed, {self.failed} failed"]
+        if self.unsupported:
+            parts.append(f"{self.unsupported} refused by madang")
+        if self.refused:
+            parts.append(f"{self.refused} refused by the maker")
+        return "; ".join(parts)
 
 
-def draw_round(a, make, check, names, seed, root, tally):
+def draw_round(a, maker_command, check, names, seed, root, tally):
     """One configuration of each case in turn, as long as any are wanted. A process of the maker draws all of them:
     what it loads takes longer than a case."""
     folder = os.path.join(root, str(seed))
-    maker = subprocess.Popen([sys.executable, make, "--out", folder, "--only", *names, "--random-shapes", str(seed)],
+    maker = subprocess.Popen([*maker_command, "--out", folder, "--only", *names, "--random-shapes", str(seed)],
                              stdout=subprocess.PIPE, text=True, errors="replace")
     told = 0
     for line in maker.stdout:
@@ -73,6 +81,9 @@ def draw_round(a, make, check, names, seed, root, tally):
         if held.returncode == 0:
             tally.passed += 1
             shutil.rmtree(where, ignore_errors=True)
+        elif re.search("exit [45]: ", held.stdout):  # Kind::format, Kind::unsupported
+            tally.unsupported += 1
+            print(f"refused by madang: {name}, shapes {seed}: {held.stdout.splitlines()[0]}", flush=True)
         else:
             tally.failed += 1
             print(f"FAILED {name}, shapes {seed}, in {where}\n{held.stdout.strip()}", flush=True)
@@ -80,7 +91,7 @@ def draw_round(a, make, check, names, seed, root, tally):
             maker.terminate()
             return
     if maker.wait() and told < len(names):
-        sys.exit(f"{make} stopped after {told} of {len(names)} cases, with exit status {maker.returncode}")
+        sys.exit(f"{maker_command[-1]} stopped after {told} of {len(names)} cases, with exit status {maker.returncode}")
 
 
 def main():
@@ -97,24 +108,24 @@ def main():
         return
     if not a.madang or not os.access(a.madang, os.X_OK):
         sys.exit(f"{a.madang} is no program; ./go build makes build/madang")
-    listed = subprocess.run([sys.executable, make, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    maker = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "more_models.py"), make]
+    listed = subprocess.run([*maker, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout
     names = [line.split()[0] for line in listed.splitlines() if line]
     unknown = [name for name in a.only or [] if name not in names]
     if unknown:
-        sys.exit(f"no case of {make} is called {', '.join(unknown)}; the cases: {', '.join(names)}")
+        sys.exit(f"no case is called {', '.join(unknown)}; the cases: {', '.join(names)}")
     names = a.only or names
     print(f"seed {a.seed}", flush=True)
     random.Random(a.seed).shuffle(names)
     root = tempfile.mkdtemp(prefix="madang-shapes-")
     tally = Tally()
     rounds = 0
-    while tally.passed + tally.failed < a.count and tally.refused < a.count:
-        draw_round(a, make, check, names, a.seed * 1000 + rounds, root, tally)  # a case comes back with another seed
+    while tally.passed + tally.failed < a.count and tally.refused + tally.unsupported < a.count:
+        draw_round(a, maker, check, names, a.seed * 1000 + rounds, root, tally)  # a case comes back with another seed
         rounds += 1
     if not tally.failed:
         shutil.rmtree(root, ignore_errors=True)
-    print(f"{tally.passed} passed, {tally.failed} failed" +
-          (f"; {tally.refused} refused by the maker" if tally.refused else ""), flush=True)
+    print(tally.text(), flush=True)
     sys.exit(tally.failed > 0 or tally.passed < a.count)
 
 
