@@ -1,4 +1,6 @@
 // madang bench: how fast a model runs here, beside what the machine allows.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <iostream>
@@ -73,6 +75,13 @@ double batch_rate(Engine& engine, std::vector<std::vector<int32_t>> prompts, int
   return static_cast<double>(tokens) / s;
 }
 
+/// The most memory that this process has had at once, in bytes.
+int64_t peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return int64_t{1024} * usage.ru_maxrss;
+}
+
 struct Plan {
   int64_t prompt = 0, generate = 0, repeat = 0, batch = 1;
 };
@@ -139,6 +148,7 @@ int run(const Arguments& arguments, Surroundings& around) {
   ProgressBar bar(around);
   Result r = measure(*checkpoint, options, plan, bar.listener());
   bar.clear();
+  const int64_t peak = peak_memory();  // before the machine's limits are measured, which takes a gigabyte
   ThreadPool pool(options.work.threads);
   const Kernels& kernels = pick_kernels(options.work.kernels);
   const MachineLimits limits = measure_limits(pool, kernels);
@@ -159,6 +169,7 @@ int run(const Arguments& arguments, Surroundings& around) {
              {"prompt_tokens_per_second", r.prompt_rate},
              {"generated_tokens_per_second", r.generate_rate},
              {"first_token_seconds", r.first_token},
+             {"peak_resident_bytes", peak},
              {"second_turn_first_token_seconds", r.second_turn},
              {"limit_prompt_tokens_per_second", r.prompt_limit},
              {"limit_generated_tokens_per_second", r.generate_limit},

@@ -1,0 +1,378 @@
+#!/usr/bin/env python3
+"""What every format costs in quality: bits per weight against KL divergence, as a table and a drawing.
+
+    bench/quality.py MODEL --madang build/madang --text TEXT --calibration OTHER-TEXT
+                     [--tokens 2048] [--json quality.json] [--docs docs] [--only NAME ...] [--threads 2]
+
+MODEL is a small Llama that madang opens (smollm2-135m-instruct). Its weights are first decoded to float32 and written
+as another checkpoint of the same function, on which formats can be compared:
+  - Every width becomes a multiple of 256, as the widths of larger models are: channels and heads of zeros are added
+    behind (norms are rescaled for the mean over more channels). 576 channels hold no whole block of a k-quant.
+  - Channels are shuffled. Published GGUF weights lie on the grid of their own format, block by block; left in place, a
+    format of the same grid would seem to lose nothing.
+It is checked against MODEL before anything else. Then it is quantized to every type that `madang quantize` knows, and to
+each block format without a type, with and without an importance matrix of the calibration text, and each file is held
+against the float32 checkpoint by `madang perplexity --kl` on the first tokens of the text. Fast computing against exact
+follows for every file, and each --kv-type.
+
+Results are kept in --json as they come; a run that was stopped goes on from there. Needs Python 3.9 and numpy.
+"""
+import argparse
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+BLOCK = 256
+NO_TYPE = ["MXFP4", "NVFP4", "Q2_0", "Q1_0"]  # block formats that no type is named after, or not for all matrices
+KV_TYPES = ["f16", "bf16", "q8"]
+
+
+# ---- the checkpoint
+
+def read_safetensors(path):
+    with open(path, "rb") as f:
+        size = int.from_bytes(f.read(8), "little")
+        header = json.loads(f.read(size))
+        data = f.read()
+    return {name: np.frombuffer(data, np.float32, math.prod(t["shape"]), t["data_offsets"][0]).reshape(t["shape"])
+            for name, t in header.items() if name != "__metadata__"}
+
+
+def write_safetensors(path, tensors):
+    header, at = {}, 0
+    for name, t in tensors.items():
+        header[name] = {"dtype": "F32", "shape": list(t.shape), "data_offsets": [at, at + t.nbytes]}
+        at += t.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(len(text).to_bytes(8, "little") + text)
+        for t in tensors.values():
+            f.write(np.ascontiguousarray(t, np.float32).tobytes())
+
+
+def whole(n):
+    return -(-n // BLOCK) * BLOCK
+
+
+class WholeBlocks:
+    """A Llama's tensors with widths of whole blocks and shuffled channels; the same function."""
+
+    def __init__(self, config, seed=1):
+        self.config, self.random = config, np.random.default_rng(seed)
+        self.width, self.heads, self.kv_heads = (config[k] for k in ("hidden_size", "num_attention_heads", "num_key_value_heads"))
+        self.head = config.get("head_dim") or self.width // self.heads
+        group = self.heads // self.kv_heads
+        self.new_width = whole(self.width)
+        self.new_heads = self.heads
+        while self.new_heads % group or self.new_heads * self.head % BLOCK:
+            self.new_heads += 1
+        self.new_kv_heads = self.new_heads // group
+        self.channels = self.random.permutation(self.width)
+
+    def placed(self, t, rows, columns):
+        """Into the upper left of a matrix of zeros."""
+        out = np.zeros((rows, columns), np.float32)
+        out[:t.shape[0], :t.shape[1]] = t
+        return out
+
+    def norm(self, t):
+        out = np.zeros(self.new_width, np.float32)
+        out[:self.width] = t[self.channels] * math.sqrt(self.width / self.new_width)
+        return out
+
+    def layer(self, t):
+        names = [k for k in t if k.endswith("proj.weight")]
+        short = {k.split(".")[-2]: k for k in names}
+        new = dict(t)
+        inner = t[short["up_proj"]].shape[0]
+        order = self.random.permutation(inner)
+        inside = self.random.permutation(self.head)  # of values within a head
+        values = (np.arange(self.kv_heads)[:, None] * self.head + inside).ravel()
+        outputs = (np.arange(self.heads)[:, None] * self.head + inside).ravel()
+        q, kv = self.new_heads * self.head, self.new_kv_heads * self.head
+        in_channels = {"q_proj": (slice(None), q), "k_proj": (slice(None), kv), "v_proj": (values, kv),
+                       "gate_proj": (order, whole(inner)), "up_proj": (order, whole(inner))}
+        for name, (rows, n) in in_channels.items():
+            new[short[name]] = self.placed(t[short[name]][rows][:, self.channels], n, self.new_width)
+        for name, (columns, n) in {"o_proj": (outputs, q), "down_proj": (order, whole(inner))}.items():
+            new[short[name]] = self.placed(t[short[name]][self.channels][:, columns], self.new_width, n)
+        return new
+
+    def tensors(self, old):
+        new, layers = {}, {}
+        for name, t in old.items():
+            found = re.match(r"model\.layers\.(\d+)\.", name)
+            if found:
+                layers.setdefault(int(found.group(1)), {})[name] = t
+            elif t.ndim == 2:  # embedding and head
+                new[name] = self.placed(t[:, self.channels], t.shape[0], self.new_width)
+            else:
+                new[name] = self.norm(t)
+        for _, t in sorted(layers.items()):
+            new.update({k: self.norm(v) if v.ndim == 1 else v for k, v in self.layer(t).items()})
+        return new
+
+    def new_config(self):
+        inner = whole(self.config["intermediate_size"])
+        return self.config | {"hidden_size": self.new_width, "num_attention_heads": self.new_heads, "head_dim": self.head,
+                              "num_key_value_heads": self.new_kv_heads, "intermediate_size": inner,
+                              "rms_norm_eps": self.config["rms_norm_eps"] * self.width / self.new_width}
+
+
+# ---- runs
+
+class Bench:
+    def __init__(self, options, folder):
+        self.options, self.folder = options, folder
+        self.done = {}
+        if options.json and os.path.exists(options.json):
+            with open(options.json, encoding="utf-8") as f:
+                self.done = json.load(f)
+
+    def call(self, *words):
+        done = subprocess.run([self.options.madang, *map(str, words)], capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"madang {' '.join(map(str, words))}: exit {done.returncode}\n{done.stderr[-2000:]}")
+        return done.stdout
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def once(self, name, work):
+        """The result of `work`, from an earlier run if there is one."""
+        if name not in self.done:
+            print(name, file=sys.stderr, flush=True)
+            self.done[name] = work()
+            if self.options.json:
+                with open(self.options.json, "w", encoding="utf-8") as f:
+                    json.dump(self.done, f, indent=1)
+        return self.done[name]
+
+    def divergence(self, model, base, *more):
+        o = self.options
+        return json.loads(self.call("perplexity", model, "--kl", base, "-f", o.text, "--tokens", o.tokens, "--json",
+                                    "--threads", o.threads, *more))
+
+    def prepare(self):
+        plain, base = self.path("plain"), self.path("base")
+        if not os.path.exists(base):
+            self.call("convert", self.options.model, plain, "--type", "f32", "--force")
+            os.makedirs(base + ".part", exist_ok=True)
+            with open(os.path.join(plain, "config.json"), encoding="utf-8") as f:
+                config = json.load(f)
+            if config.get("model_type") != "llama":
+                raise SystemExit(f"{self.options.model} is a {config.get('model_type')}; only Llamas are taken")
+            made = WholeBlocks(config)
+            write_safetensors(os.path.join(base + ".part", "model.safetensors"),
+                              made.tensors(read_safetensors(os.path.join(plain, "model.safetensors"))))
+            for name in os.listdir(plain):
+                if name not in ("config.json", "model.safetensors"):
+                    os.link(os.path.join(plain, name), os.path.join(base + ".part", name))
+            with open(os.path.join(base + ".part", "config.json"), "w", encoding="utf-8") as f:
+                json.dump(made.new_config(), f)
+            os.rename(base + ".part", base)
+        same = self.once("base", lambda: self.divergence(base, plain))
+        if same["kl_divergence"]["mean"] > 1e-7:
+            raise SystemExit(f"the checkpoint with whole blocks is another model: KL {same['kl_divergence']['mean']}")
+        imatrix = self.path("imatrix.gguf")
+        whole_file = self.path("base.gguf")
+        if not os.path.exists(whole_file):
+            self.call("convert", base, whole_file, "--type", "f32")
+        if not os.path.exists(imatrix):
+            self.call("imatrix", whole_file, "-f", self.options.calibration, "-o", imatrix, "--tokens",
+                      self.options.calibration_tokens, "--threads", self.options.threads, "--compute", "fast")
+        return whole_file, imatrix
+
+    def file(self, base, name, imatrix):
+        """A quantized file; (path, bits per weight)."""
+        out = self.path("quantized.gguf")
+        words = ["quantize", base, out, "--force", "--json", "--threads", self.options.threads]
+        if name in NO_TYPE:
+            words += ["--type", "Q8_0", "--tensor", f"blk.*.weight={name}"]
+        else:
+            words += ["--type", name]
+        words += ["--imatrix", imatrix] if imatrix else ["--without-imatrix"]
+        return out, json.loads(self.call(*words))["bits_per_weight"]
+
+    def one(self, base, name, imatrix):
+        out, bits = self.file(base, name, imatrix)
+        result = {"bits": bits, "exact": self.divergence(out, base)}
+        if not imatrix:
+            result["fast"] = self.divergence(out, out, "--compute", "fast")
+        os.remove(out)
+        return result
+
+    def run(self):
+        base, imatrix = self.prepare()
+        types = [line.split()[0] for line in self.call("quantize", "--types").splitlines() if line.strip()]
+        names = [n for n in types if n not in ("F32", "MXFP4")] + NO_TYPE
+        for name in names:
+            if self.options.only and name not in self.options.only:
+                continue
+            self.once(name, lambda: self.one(base, name, None))
+            if self.done[name]["bits"] < 8:
+                self.once(name + " imatrix", lambda: self.one(base, name, imatrix))
+        for kv in KV_TYPES:
+            self.once("kv " + kv, lambda: self.divergence(base, base, "--kv-type", kv))
+        return names
+
+
+# ---- what is told
+
+PAGE = """# What every format costs
+
+A smaller file answers a little differently. How differently is measured here by the KL divergence: how far, in nats a
+token, the probabilities of the next token lie from those of the unquantized weights. Below 0.001 nobody will tell the
+two apart; at 0.01 the likeliest token changes now and then; at 0.1 the model has become another, weaker one.
+
+![Bits per weight against KL divergence](quality.svg)
+
+*type*: as `madang quantize --type` takes it; a recipe that gives more bits to the tensors that matter most, except for
+those at the end of the list that are block formats alone, for all matrices of all layers (`--tensor`). *With imatrix*:
+with an importance matrix of another text. *Fast against exact*: what `--compute fast` adds on the same file, with keys
+and values in float32. ±: standard error of the mean over tokens.
+
+{table}
+
+How it was measured, by `bench/quality.py`, which writes this page:
+
+- The model is SmolLM2 135M Instruct, the text the first {tokens} tokens of {text}, in windows of 512; the
+  importance matrix comes from {calibration_tokens} tokens of {calibration}.
+- Its published weights are 4-bit and its rows 576 wide. So that formats can be compared at all, the weights are decoded
+  and written as another checkpoint of the same function (the divergence between both is below 10⁻⁷): channels
+  shuffled, so that no format finds its own grid in them again, and channels of zeros added up to whole blocks of 256.
+- A model of 135 million parameters feels every bit. Larger ones lose far less to the same format: take the order of the
+  rows from here, not the values.
+- Types for models trained with three values a weight (TQ1_0, TQ2_0) and of one or two bits (Q1_0, Q2_0) are no use to
+  a model that was not trained so; the numbers show it.
+"""
+
+
+def number(x):
+    return f"{x:.2g}" if 0 < x < 0.001 else f"{x:.4f}"
+
+
+def kl(d):
+    return f"{number(d['kl_divergence']['mean'])} ± {number(d['kl_divergence']['standard_error'])}"
+
+
+def table(done, names):
+    rows = ["| type | bits per weight | KL divergence | perplexity ratio | same top token | KL with imatrix | fast against exact |",
+            "|---|---:|---:|---:|---:|---:|---:|"]
+    for name in sorted((n for n in names if n in done), key=lambda n: -done[n]["bits"]):
+        d, e, w = done[name], done[name]["exact"], done.get(name + " imatrix")
+        rows.append(f"| {name} | {d['bits']:.2f} | {kl(e)} | {math.exp(e['log_ratio']['mean']):.4f} | "
+                    f"{100 * e['same_top_token']['mean']:.1f} % | {kl(w['exact']) if w else ''} | {kl(d['fast'])} |")
+    rows += ["", "| keys and values | KL divergence | same top token |", "|---|---:|---:|"]
+    rows += [f"| {kv} | {kl(done['kv ' + kv])} | {100 * done['kv ' + kv]['same_top_token']['mean']:.2f} % |" for kv in KV_TYPES]
+    return "\n".join(rows)
+
+
+class Drawing:
+    """Bits per weight (even) against KL divergence (logarithmic)."""
+    width, height, left, right, top, bottom = 860, 560, 70, 20, 20, 50
+    families = [("Q8_0|F16|BF16", "#777777", "plain"), (r"Q\d_[01]", "#c2553d", "Q*_0, Q*_1"), (r"Q\d_K.*", "#1f6fb2", "k-quants"),
+                (r"IQ.*", "#2f8f5b", "IQ"), (r"TQ.*|.*FP4", "#8a5fb0", "TQ, float4")]
+
+    def __init__(self, points, title):
+        self.points, self.title = points, title  # (name, bits, kl, with imatrix)
+        self.low = 10 ** math.floor(math.log10(min(p[2] for p in points)))
+        self.high = 10 ** math.ceil(math.log10(max(p[2] for p in points)))
+        self.most = max(p[1] for p in points) + 0.5
+
+    def x(self, bits):
+        return self.left + (self.width - self.left - self.right) * (bits - 1) / (self.most - 1)
+
+    def y(self, value):
+        part = math.log(value / self.low) / math.log(self.high / self.low)
+        return self.height - self.bottom - (self.height - self.top - self.bottom) * part
+
+    def axes(self):
+        end, base = self.width - self.right, self.height - self.bottom
+        for exponent in range(round(math.log10(self.low)), round(math.log10(self.high)) + 1):
+            y = self.y(10 ** exponent)
+            yield f'<path class="grid" d="M{self.left} {y:.1f}H{end}"/>'
+            yield f'<text x="{self.left - 8}" y="{y + 4:.1f}" text-anchor="end">{10.0 ** exponent:g}</text>'
+        for bits in range(1, int(self.most) + 1):
+            yield f'<path class="grid" d="M{self.x(bits):.1f} {self.top}V{base}"/>'
+            yield f'<text x="{self.x(bits):.1f}" y="{base + 18}" text-anchor="middle">{bits}</text>'
+        yield f'<text x="{(self.left + end) / 2}" y="{self.height - 10}" text-anchor="middle">bits per weight</text>'
+        yield f'<text transform="translate(16 {(self.top + base) / 2}) rotate(-90)" text-anchor="middle">KL divergence, nats a token</text>'
+
+    def colour(self, name):
+        return next((c for pattern, c, _ in self.families if re.fullmatch(pattern, name)), "#000")
+
+    def marks(self):
+        taken = []
+        for name, bits, value, important in sorted(self.points, key=lambda p: p[2]):
+            x, y, colour = self.x(bits), self.y(value), self.colour(name)
+            fill = colour if important else "none"
+            yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{fill}" stroke="{colour}"/>'
+            if important:
+                continue
+            at = y + 4
+            while any(abs(at - v) < 10 and abs(x - u) < 52 for u, v in taken):
+                at -= 3
+            taken.append((x, at))
+            yield f'<text x="{x + 7:.1f}" y="{at:.1f}" class="name" fill="{colour}">{name}</text>'
+
+    def legend(self):
+        for i, (_, colour, text) in enumerate(self.families):
+            yield f'<text x="{self.width - 160}" y="{self.top + 20 + 17 * i}" fill="{colour}">{text}</text>'
+        y = self.top + 20 + 17 * len(self.families)
+        yield f'<circle cx="{self.width - 155}" cy="{y - 4}" r="4" fill="none" stroke="#333"/><text x="{self.width - 145}" y="{y}">as it is</text>'
+        yield f'<circle cx="{self.width - 155}" cy="{y + 13}" r="4" fill="#333"/><text x="{self.width - 145}" y="{y + 17}">with an imatrix</text>'
+
+    def svg(self):
+        style = ("text{font:12px sans-serif;fill:#333}.name{font-size:10px}.grid{stroke:#ddd}"
+                 "rect{fill:#fff}" + "".join(f'[fill="{c}"]{{fill:{c}}}' for _, c, _ in self.families))
+        body = "\n".join([*self.axes(), *self.marks(), *self.legend()])
+        return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" role="img">\n'
+                f"<title>{self.title}</title>\n<style>{style}</style>\n<rect width=\"100%\" height=\"100%\"/>\n{body}\n</svg>\n")
+
+
+def write_docs(options, done, names):
+    points = [(n, done[n + more]["bits"], done[n + more]["exact"]["kl_divergence"]["mean"], bool(more))
+              for n in names for more in ("", " imatrix") if n + more in done]
+    with open(os.path.join(options.docs, "quality.svg"), "w", encoding="utf-8") as f:
+        f.write(Drawing([p for p in points if p[2] > 0], "What every format costs").svg())
+    o = options
+    with open(os.path.join(o.docs, "quality.md"), "w", encoding="utf-8") as f:
+        f.write(PAGE.format(table=table(done, names), tokens=o.tokens, text=os.path.basename(o.text),
+                            calibration_tokens=o.calibration_tokens, calibration=os.path.basename(o.calibration)))
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("model")
+    ap.add_argument("--madang", default="build/madang")
+    ap.add_argument("--text", required=True)
+    ap.add_argument("--calibration", required=True)
+    ap.add_argument("--tokens", type=int, default=2048)
+    ap.add_argument("--calibration-tokens", type=int, default=16384)
+    ap.add_argument("--threads", type=int, default=os.cpu_count())
+    ap.add_argument("--only", nargs="+", help="these types alone")
+    ap.add_argument("--json", help="where results are kept")
+    ap.add_argument("--docs", help="a folder for quality.svg and quality.md")
+    ap.add_argument("--work", help="a folder for the checkpoints (else a temporary one)")
+    options = ap.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.work or temporary
+        os.makedirs(folder, exist_ok=True)
+        bench = Bench(options, folder)
+        names = bench.run()
+        names = [n for n in names if n in bench.done]
+        print(table(bench.done, names))
+        if options.docs:
+            write_docs(options, bench.done, names)
+
+
+if __name__ == "__main__":
+    main()
