@@ -76,9 +76,10 @@ def _(p):
                  rope_parameters=rope(10000, partial_rotary_factor=p("part", 0.5, (0.25, 1.0))))
 
 
-@case("smollm3-flags", "SmolLM3ForCausalLM", "biases, which layers have positions, windows")
+@case("smollm3-flags", "SmolLM3ForCausalLM", "biases of the MLP, which layers have positions")
 def _(p):
-    return dense(p, "smollm3", keys=("attention_bias", "mlp_bias"), pad_token_id=0, num_hidden_layers=4,
+    # No biases of attention: those of keys change nothing where a layer has no positions.
+    return dense(p, "smollm3", keys=("mlp_bias",), pad_token_id=0, num_hidden_layers=4,
                  no_rope_layer_interval=p("interval", 4, (2, 3)))
 
 
