@@ -21,10 +21,12 @@ namespace fs = std::filesystem;
 
 /// What llama.cpp computes with in float32 only.
 bool wide_in_gguf(const std::string& name, const std::vector<int64_t>& shape) {
-  if (shape.size() == 1) return true;
-  for (std::string_view part : {".ffn_gate_inp", ".ssm_conv1d", ".ssm_a", ".ssm_d.", "position_embd", "_exps.bias"})
+  if (shape.size() == 1 || name.ends_with("_norm.weight") || name.ends_with(".ssm_d")) return true;
+  for (std::string_view part :
+       {".ffn_gate_inp", ".ssm_conv1d", ".shortconv.conv.", ".ssm_a", ".ssm_d.", "position_embd", "_exps.bias",
+        ".time_mix_first.", ".time_mix_w1.", ".time_mix_w2.", ".time_mix_decay_w", ".time_mix_lerp_"})
     if (name.find(part) != name.npos) return true;
-  return name.ends_with(".ssm_d");
+  return false;
 }
 
 const Format& format_for(const ConvertPlan& plan, const Placement& p, const Format& from, bool ordered) {

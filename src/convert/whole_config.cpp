@@ -66,7 +66,8 @@ Json llama3_rope(const Config& config, const StoredTensor& stored) {
 
 Config completed(const Config& config, const Scope& root, const Source& source) {
   Json keys = complete_keys(config);
-  if (!root.has("lm_head.weight") && config.has("tie_word_embeddings")) keys["tie_word_embeddings"] = true;
+  const bool headless = !root.has("lm_head.weight") && !root.has("head.weight");  // RWKV has its own name for it
+  if (headless && config.has("tie_word_embeddings")) keys["tie_word_embeddings"] = true;
   if (const StoredTensor* stored = source.find("rope_freqs.weight"); stored && stored->format) {
     root.stored("rope_freqs.weight", stored->shape);  // counts as carried
     keys["rope_parameters"] = llama3_rope(config, *stored);

@@ -14,7 +14,6 @@ struct Lfm2Shape : TransformerShape {
 
   Lfm2Shape(const Config& c, const Scope& scope)
       : TransformerShape(c, scope, "norm_eps"), kernel(c.integer("conv_L_cache")), conv_bias(c.flag("conv_bias")) {
-    if (c.flag("block_auto_adjust_ff_dim")) adjust(c);
     head_norm = true, qkv_bias = out_bias = false;
     attention_names.o = "out_proj", attention_names.q_norm = "q_layernorm", attention_names.k_norm = "k_layernorm";
     mlp_names = {"w1", "w3", "w2"};
@@ -23,16 +22,6 @@ struct Lfm2Shape : TransformerShape {
     ropes.erase("conv");
   }
   bool convolves(int layer) const { return kinds[static_cast<size_t>(layer)] == "conv"; }
-
- private:
-  /// Llama's first way to size an MLP: two thirds, times a factor, up to a multiple.
-  void adjust(const Config& c) {
-    hidden = 2 * hidden / 3;
-    if (!c.has("block_ffn_dim_multiplier")) return;
-    const int64_t multiple = c.integer("block_multiple_of");
-    hidden = static_cast<int64_t>(c.real("block_ffn_dim_multiplier") * static_cast<double>(hidden));
-    hidden = (hidden + multiple - 1) / multiple * multiple;
-  }
 };
 
 /// out(C * conv(B * x)), B, C and x being projections of the input.

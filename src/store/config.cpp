@@ -39,7 +39,6 @@ constexpr Range ranges[] = {
     {"num_blocks", 1, 1 << 12},
     {"ffn_round_up_to_multiple_of", 1, 1 << 20},
     {"conv_L_cache", 1, 1 << 10},
-    {"block_multiple_of", 1, 1 << 20},
     {"linear_conv_kernel_dim", 1, 1 << 10},
     {"linear_key_head_dim", 1, 1 << 12},
     {"linear_value_head_dim", 1, 1 << 12},
@@ -90,9 +89,8 @@ constexpr Range ranges[] = {
     {"n_group", 1, 1 << 14},
     {"topk_group", 1, 1 << 14},
 };
-constexpr std::string_view positive_reals[] = {
-    "rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps",           "norm_eps",
-    "eps",          "ffn_proj_factor",    "block_ffn_dim_multiplier", "query_pre_attn_scalar"};
+constexpr std::string_view positive_reals[] = {"rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps",       "norm_eps",
+                                               "eps",          "ffn_proj_factor",    "query_pre_attn_scalar"};
 
 void check_ranges(const Config& c) {
   for (const Range& r : ranges)

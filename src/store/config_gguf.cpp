@@ -83,8 +83,8 @@ void set_windows(const Gguf& g, const std::string& prefix, Json& keys) {
 
 void set_tokens(const Gguf& g, Json& keys) {
   constexpr GgufRow ids[] = {{"bos_token_id", "bos_token_id", true},
-                         {"eos_token_id", "eos_token_id", true},
-                         {"padding_token_id", "pad_token_id", true}};
+                             {"eos_token_id", "eos_token_id", true},
+                             {"padding_token_id", "pad_token_id", true}};
   for (const GgufRow& id : ids) {
     const std::string name = std::string("tokenizer.ggml.") + id.metadata;
     keys[id.key] = g.has(name) ? Json(g.integer(name)) : Json();
@@ -137,6 +137,31 @@ void set_lfm2(const Gguf& g, const std::string& prefix, Json& keys) {
   if (keys.contains("rms_norm_eps")) keys["norm_eps"] = keys["rms_norm_eps"];
 }
 
+/// Qwen3-Next: the delta rule's sizes under the names of a scan's; layers behind the last guess ahead.
+void set_qwen3_next(const Gguf& g, const std::string& prefix, Json& keys) {
+  const int64_t layers = std::clamp<int64_t>(g.integer(prefix + "block_count", 0), 0, 1 << 12) -
+                         std::clamp<int64_t>(g.integer(prefix + "nextn_predict_layers", 0), 0, 1 << 12);
+  const int64_t inner = g.integer(prefix + "ssm.inner_size", 0), heads = g.integer(prefix + "ssm.time_step_rank", 0);
+  for (const char* key : {"time_step_rank", "state_size", "conv_kernel"}) keys.erase(key);
+  keys["intermediate_size"] = std::max<int64_t>(1, g.integer(prefix + "feed_forward_length", 1));
+  keys["linear_conv_kernel_dim"] = g.integer(prefix + "ssm.conv_kernel", 0);
+  keys["linear_key_head_dim"] = g.integer(prefix + "ssm.state_size", 0);
+  keys["linear_num_key_heads"] = g.integer(prefix + "ssm.group_count", 0);
+  keys["linear_num_value_heads"] = heads, keys["linear_value_head_dim"] = heads > 0 ? inner / heads : 0;
+  keys["norm_topk_prob"] = true, keys["attention_bias"] = false;  // known by architecture
+  keys["num_hidden_layers"] = layers;
+  const std::string listed = prefix + "attention.recurrent_layers";
+  const int64_t interval = std::max<int64_t>(1, g.integer(prefix + "full_attention_interval", 4));
+  const std::vector<int64_t> recurrent = g.has(listed) ? g.integers(listed) : std::vector<int64_t>();
+  Json types = Json::array();
+  for (int64_t i = 0; i < layers; ++i) {
+    const auto at = static_cast<size_t>(i);
+    const bool remembers = at < recurrent.size() ? recurrent[at] != 0 : (i + 1) % interval != 0;
+    types.push_back(remembers ? "linear_attention" : "full_attention");
+  }
+  keys["layer_types"] = types;
+}
+
 /// DeepSeek: sizes of heads, and how experts are chosen.
 void set_latent(const Gguf& g, const std::string& prefix, Json& keys) {
   const bool absorbed = g.has(prefix + "attention.key_length_mla");  // kv_b split by head, since 2025-04
@@ -165,6 +190,14 @@ void set_forms(const Gguf& g, const std::string& prefix, Json& keys) {
     keys["num_ln_in_parallel_attn"] = g.find("blk.0.attn_norm_2.weight") ? 2 : 1;
     keys["bias"] = g.find("blk.0.attn_qkv.bias") != nullptr;
   }
+  if (type == "glm4") {
+    // Rows of q and k lie another way in files of models that also see.
+    if (g.has(prefix + "rope.dimension_sections"))
+      throw Error(Kind::unsupported, say("madang does not read GLM-4 files that were made for pictures too"))
+          .at(g.path())
+          .found(prefix + "rope.dimension_sections");
+    keys["attention_bias"] = g.find("blk.0.attn_q.bias") != nullptr;  // on q, k and v alone
+  }
   if (type == "starcoder2") keys["use_bias"] = g.find("blk.0.attn_output.bias") != nullptr;
   if (type == "stablelm") {
     keys["use_parallel_residual"] = g.flag(prefix + "use_parallel_residual", true);
@@ -180,6 +213,7 @@ void set_forms(const Gguf& g, const std::string& prefix, Json& keys) {
   }
   if (type == "jamba") set_jamba(g, prefix, keys);
   if (type == "lfm2") set_lfm2(g, prefix, keys);
+  if (type == "qwen3_next") set_qwen3_next(g, prefix, keys);
   if (type == "mamba2" || type == "granitemoehybrid" || type == "nemotron_h") set_mamba2(g, prefix, keys);
   if (type == "phimoe") keys["lm_head_bias"] = g.find("output.bias") != nullptr;
   if (type.starts_with("deepseek")) set_latent(g, prefix, keys);

@@ -290,6 +290,29 @@ void derive_recurrence(Json& keys, const std::string& where) {
   if (keys.at("time_step_rank") == Json("auto")) keys["time_step_rank"] = (width + 15) / 16;
 }
 
+/// LFM2's MLP is sized as Llama's first was: two thirds, times a factor, up to a multiple. Said by its size from here
+/// on.
+void derive_lfm2(Json& keys, const std::string& where) {
+  if (keys.at("model_type") != "lfm2") return;
+  // The first repositories' names, which count before the later ones.
+  for (auto [first, later] : {std::pair("tie_embedding", "tie_word_embeddings"), {"block_ff_dim", "intermediate_size"}})
+    if (keys.contains(first)) keys[later] = keys.at(first), keys.erase(first);
+  if (flag_in(keys, "block_auto_adjust_ff_dim", false, where)) {
+    constexpr int64_t most = 1 << 22;
+    int64_t size = 2 * size_in(keys, "intermediate_size", 1, most, where) / 3;
+    if (const Json factor = keys.value("block_ffn_dim_multiplier", Json()); !factor.is_null()) {
+      const double scaled = factor.is_number() ? factor.get<double>() * static_cast<double>(size) : -1;
+      if (!(scaled >= 1 && scaled <= static_cast<double>(most)))
+        refuse("block_ffn_dim_multiplier", where, "> 0", factor);
+      const int64_t multiple = size_in(keys, "block_multiple_of", 1, most, where);
+      size = (static_cast<int64_t>(scaled) + multiple - 1) / multiple * multiple;
+    }
+    keys["intermediate_size"] = size;
+  }
+  keys["block_auto_adjust_ff_dim"] = false;
+  keys.erase("block_ffn_dim_multiplier"), keys.erase("block_multiple_of");
+}
+
 }  // namespace
 
 double rotary_fraction(int64_t rotated, int64_t head_dim) {
@@ -306,10 +329,6 @@ Json normalised(const Json& given, const std::string& where) {
     throw Error(Kind::missing, say("the configuration has no {}", "model_type")).at(where);
   name_mamba2(keys);
   for (const Renamed& r : renamed) move_key(keys, r.older, r.key);
-  if (keys.at("model_type") == "lfm2")  // the first repositories' names, which count before the later ones
-    for (auto [first, later] :
-         {std::pair("tie_embedding", "tie_word_embeddings"), {"block_ff_dim", "intermediate_size"}})
-      if (keys.contains(first)) keys[later] = keys.at(first);
   if (keys.at("model_type") == "phi-msft") {  // Phi's first configuration, before transformers had the architecture
     keys["model_type"] = "phi", keys["intermediate_factor"] = 4;
     move_key(keys, "layer_norm_epsilon", "layer_norm_eps");
@@ -322,6 +341,7 @@ Json normalised(const Json& given, const std::string& where) {
   drop_nulls(keys);
   if (!keys.contains("source_format")) keys["source_format"] = "hugging_face";
   derive_mamba2(keys, where);
+  derive_lfm2(keys, where);
   set_layer_types(keys, where);
   if (keys.contains("num_attention_heads"))
     derive_attention(keys, where);

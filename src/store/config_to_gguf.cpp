@@ -3,39 +3,74 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <set>
 
 #include "base/error.h"
+#include "store/architecture_keys.h"
 #include "store/gguf_keys.h"
 
 namespace madang {
 namespace {
 
 /// What llama.cpp can load, by the names of config.json.
-constexpr std::string_view written[] = {
-    "llama",       "mistral",    "mixtral",  "qwen2",       "qwen2_moe",   "qwen3", "qwen3_moe",
-    "granite",     "olmo2",      "olmo3",    "exaone",      "exaone4",     "gemma", "gemma2",
-    "gemma3_text", "gpt2",       "gpt_neox", "falcon",      "phi",         "phi3",  "phimoe",
-    "cohere",      "cohere2",    "gpt_oss",  "deepseek_v2", "deepseek_v3", "jamba", "llama4_text",
-    "bloom",       "starcoder2", "stablelm", "mamba",       "smollm3"};
+constexpr std::string_view written[] = {"llama",       "mistral",
+                                        "mixtral",     "qwen2",
+                                        "qwen2_moe",   "qwen3",
+                                        "qwen3_moe",   "granite",
+                                        "olmo2",       "olmo3",
+                                        "exaone",      "exaone4",
+                                        "gemma",       "gemma2",
+                                        "gemma3_text", "gpt2",
+                                        "gpt_neox",    "falcon",
+                                        "phi",         "phi3",
+                                        "phimoe",      "cohere",
+                                        "cohere2",     "gpt_oss",
+                                        "deepseek_v2", "deepseek_v3",
+                                        "jamba",       "llama4_text",
+                                        "bloom",       "starcoder2",
+                                        "stablelm",    "mamba",
+                                        "smollm3",     "lfm2",
+                                        "glm4",        "falcon_mamba",
+                                        "mamba2",      "granitemoehybrid",
+                                        "nemotron_h",  "qwen3_next",
+                                        "rwkv6",       "rwkv7"};
+
+/// What llama.cpp has a name for and computes otherwise: Bamba's and Solar Open's files made by its own converter give
+/// other logits than the models, and EXAONE MoE's do not say how experts are scored.
+constexpr std::string_view computed_otherwise[] = {"bamba", "solar_open", "exaone_moe"};
 
 bool is(const Config& c, std::initializer_list<std::string_view> names) {
   return std::ranges::find(names, c.architecture()) != names.end();
 }
 
+/// Whether attention turns anything.
+bool rotates(const Config& c) {
+  if (is(c, {"granitemoehybrid"}) && c.text("position_embedding_type", "") != "rope") return false;
+  return c.has("rope_parameters") && !is(c, {"jamba", "gpt2", "bloom", "nemotron_h"});
+}
+
+bool has_layer(const Config& c, std::string_view kind) {
+  const std::vector<std::string> kinds = c.layer_types();
+  return std::ranges::find(kinds, kind) != kinds.end();
+}
+
+bool has_experts(const Config& c) {
+  return is(c, {"nemotron_h"}) ? has_layer(c, "moe") : c.integer("num_local_experts", 0) > 0;
+}
+
 /// Keys that mean nothing to an architecture.
 bool left_out(const Config& c, std::string_view metadata) {
-  if (is(c, {"jamba"}) && metadata.starts_with("rope.")) return true;
-  return metadata.starts_with("ssm.") && !is(c, {"mamba"});
+  if (!rotates(c) && metadata.starts_with("rope.")) return true;
+  if (!has_experts(c) && metadata.starts_with("expert_")) return true;
+  return metadata.starts_with("ssm.") && !is(c, {"mamba", "falcon_mamba"});
 }
 
 class Writing {
  public:
-  Writing(GgufHeader& out, const Config& config) : out_(out), c_(config), prefix_(gguf_architecture(config) + ".") {}
+  Writing(GgufHeader& out, const Config& config) : out_(out, config), c_(config) {}
 
-  /// The particular before the general: a key keeps the first value that it is given.
   void run() {
-    if (c_.has("mlp_only_layers") && !c_.keys().at("mlp_only_layers").empty()) refuse("mlp_only_layers");
+    if (c_.has("mlp_only_layers") && !c_.keys().at("mlp_only_layers").empty()) out_.refuse("mlp_only_layers");
+    write_recurrent(out_, c_);
     sizes(), experts(), forms(), positions(), windows();
     for (const GgufRow& row : gguf_rows) {
       if (!c_.has(row.key) || !c_.keys().at(row.key).is_number() || left_out(c_, row.metadata)) continue;
@@ -47,23 +82,12 @@ class Writing {
   }
 
  private:
-  template <class Value>
-  void once(std::string_view key, const Value& value) {
-    if (done_.emplace(key).second) out_.put(prefix_ + std::string(key), value);
-  }
-  void put(std::string_view key, int64_t value) { once(key, static_cast<uint32_t>(value)); }
-  void put(std::string_view key, double value) { once(key, static_cast<float>(value)); }
-  void flag(std::string_view key, bool value) { once(key, value); }
-  void text(std::string_view key, std::string_view value) { once(key, value); }
+  void put(std::string_view key, int64_t value) { out_.put(key, value); }
+  void put(std::string_view key, double value) { out_.put(key, value); }
 
   void sizes() {
     put("vocab_size", c_.integer("vocab_size"));
-    if (is(c_, {"mamba"})) {
-      put("feed_forward_length", int64_t{0}), put("attention.head_count", int64_t{0});
-      put("context_length", int64_t{1} << 20);  // none; what llama.cpp's converter writes
-      put("attention.layer_norm_rms_epsilon", c_.real("layer_norm_epsilon"));
-      return;
-    }
+    if (!c_.has("num_attention_heads")) return;
     const bool latent = c_.has("kv_lora_rank");
     if (!latent) put("attention.value_length", c_.integer("head_dim"));
     if (c_.has("layer_norm_epsilon") && !c_.has("layer_norm_eps") && !c_.has("rms_norm_eps"))
@@ -79,7 +103,7 @@ class Writing {
   }
 
   void positions() {
-    if (is(c_, {"mamba", "jamba", "gpt2", "bloom"})) return;
+    if (!rotates(c_)) return;
     const std::vector<std::string> kinds = c_.layer_types();
     const bool full = std::ranges::find(kinds, "full_attention") != kinds.end();
     const RopeParameters rope = c_.rope(full || kinds.empty() ? "full_attention" : kinds[0]);
@@ -90,22 +114,18 @@ class Writing {
     if (rope.original_max_position_embeddings > 0 && rope.type != "llama3")
       put("rope.scaling.original_context_length", rope.original_max_position_embeddings);
     if (rope.type == "linear" || rope.type == "yarn")
-      text("rope.scaling.type", rope.type), put("rope.scaling.factor", rope.factor);
+      out_.text("rope.scaling.type", rope.type), put("rope.scaling.factor", rope.factor);
     if (rope.type == "longrope") put("rope.scaling.attn_factor", longrope_size(rope));
     if (rope.type != "yarn") return;
-    if (rope.mscale != rope.mscale_all_dim) refuse("mscale");
+    if (rope.mscale != rope.mscale_all_dim) out_.refuse("mscale");
     put("rope.scaling.yarn_beta_fast", rope.beta_fast), put("rope.scaling.yarn_beta_slow", rope.beta_slow);
     if (rope.attention_factor) put("rope.scaling.attn_factor", *rope.attention_factor);
     if (rope.mscale_all_dim > 0) put("rope.scaling.yarn_log_multiplier", 0.1 * rope.mscale_all_dim);
   }
 
-  [[noreturn]] void refuse(const char* key) const {
-    throw Error(Kind::unsupported, say("GGUF cannot say the setting {}", key)).at(c_.where());
-  }
-
   /// Of cos and sin; GGUF has one number for short and long texts.
   double longrope_size(const RopeParameters& rope) const {
-    if (rope.short_mscale != rope.long_mscale) refuse("short_mscale");
+    if (rope.short_mscale != rope.long_mscale) out_.refuse("short_mscale");
     if (rope.short_mscale) return *rope.short_mscale;
     const double trained = static_cast<double>(rope.original_max_position_embeddings),
                  factor = static_cast<double>(c_.integer("max_position_embeddings")) / trained;
@@ -120,7 +140,7 @@ class Writing {
       const auto first_full = static_cast<int64_t>(std::ranges::find(slides, false) - slides.begin());
       put("attention.sliding_window_pattern", first_full + 1);
     } else {
-      out_.put_flags(prefix_ + "attention.sliding_window_pattern", slides);
+      out_.flags("attention.sliding_window_pattern", slides);
     }
   }
 
@@ -133,51 +153,43 @@ class Writing {
     }
     if (!is(c_, {"deepseek_v2", "deepseek_v3"})) return;
     put("expert_gating_func", int64_t{is(c_, {"deepseek_v3"}) ? 2 : 1});
-    flag("expert_weights_norm", c_.flag("norm_topk_prob", false));
+    out_.flag("expert_weights_norm", c_.flag("norm_topk_prob", false));
     put("rope.dimension_count", c_.integer("qk_rope_head_dim"));
   }
 
   void forms() {
-    if (is(c_, {"gpt_neox", "stablelm"})) flag("use_parallel_residual", c_.flag("use_parallel_residual"));
+    if (is(c_, {"gpt_neox", "stablelm"})) out_.flag("use_parallel_residual", c_.flag("use_parallel_residual"));
     if (is(c_, {"cohere", "cohere2"})) put("logit_scale", c_.real("logit_scale"));
     if (is(c_, {"falcon"})) {
-      text("tensor_data_layout", "jploski");  // llama.cpp's mark of the rows' order
+      out_.text("tensor_data_layout", "jploski");  // llama.cpp's mark of the rows' order
       if (!c_.flag("new_decoder_architecture") && c_.flag("multi_query")) put("attention.head_count_kv", int64_t{1});
     }
-    if (is(c_, {"mamba"})) flag("ssm.dt_b_c_rms", false);
-    if (is(c_, {"jamba"})) jamba();
   }
 
-  void jamba() {
-    const int64_t every = c_.integer("attn_layer_period"), first = c_.integer("attn_layer_offset");
-    std::vector<int32_t> kv_heads;
-    for (int64_t i = 0; i < c_.integer("num_hidden_layers"); ++i)
-      kv_heads.push_back(i % every == first ? static_cast<int32_t>(c_.integer("num_key_value_heads")) : 0);
-    done_.insert("attention.head_count_kv");
-    out_.put(prefix_ + "attention.head_count_kv", std::span<const int32_t>(kv_heads));
-    put("feed_forward_length", c_.integer("intermediate_size"));
-    put("ssm.conv_kernel", c_.integer("mamba_d_conv")), put("ssm.state_size", c_.integer("mamba_d_state"));
-    put("ssm.inner_size", c_.integer("mamba_expand") * c_.integer("hidden_size"));
-    put("ssm.time_step_rank", c_.integer("mamba_dt_rank"));
-  }
-
-  GgufHeader& out_;
+  ArchitectureKeys out_;
   const Config& c_;
-  std::string prefix_;
-  std::set<std::string, std::less<>> done_;
 };
 
 }  // namespace
 
 std::string gguf_architecture(const Config& config) {
   const std::string& name = config.architecture();
+  if (std::ranges::find(computed_otherwise, name) != std::end(computed_otherwise))
+    throw Error(Kind::unsupported,
+                say("llama.cpp's files of the architecture {} do not give the model's answers", name))
+        .at(config.where())
+        .hint(say("a folder in place of a .gguf file takes every architecture"));
   if (std::ranges::find(written, name) == std::end(written))
     throw Error(Kind::unsupported, say("GGUF has no form of the architecture {} that llama.cpp knows", name))
         .at(config.where())
         .hint(say("a folder in place of a .gguf file takes every architecture"));
   if (is(config, {"mistral", "mixtral"})) return "llama";
   if (is(config, {"deepseek_v2", "deepseek_v3"})) return "deepseek2";
-  if (is(config, {"olmo3"})) return "olmo2";  // told apart by their windows
+  if (is(config, {"olmo3"})) return "olmo2";         // told apart by their windows
+  if (is(config, {"falcon_mamba"})) return "mamba";  // told apart by a flag
+  // llama.cpp's hybrid must remember somewhere; Granite 4 in its sizes that only attend has the older name.
+  if (is(config, {"granitemoehybrid"}) && !has_layer(config, "linear_attention")) return "granitemoe";
+  if (is(config, {"nemotron_h"})) return has_experts(config) ? "nemotron_h_moe" : "nemotron_h";
   for (const GgufName& n : gguf_names)
     if (n.model_type == name) return std::string(n.gguf);
   return name;
@@ -203,7 +215,7 @@ std::vector<float> llama3_factors(const RopeParameters& p, int64_t rotary, doubl
 }
 
 std::vector<RopeTensor> rope_tensors(const Config& config) {
-  if (!config.has("rope_parameters") || is(config, {"mamba", "jamba", "gpt2", "bloom"})) return {};
+  if (!rotates(config)) return {};
   const RopeParameters rope = config.rope("full_attention");
   auto floats = [](const std::vector<double>& values) { return std::vector<float>(values.begin(), values.end()); };
   if (rope.type == "longrope")
@@ -245,11 +257,28 @@ void same_in_gguf(const Config& source, const Config& other) {
                                                "topk_method"};
   // One form of Falcon's blocks is a case of the other; V2's weights are never renormalized, whatever is said.
   static constexpr std::string_view falcon[] = {"new_decoder_architecture", "multi_query", "num_ln_in_parallel_attn"};
+  // Of experts, where there are none.
+  static constexpr std::string_view of_experts[] = {"num_local_experts",
+                                                    "num_experts_per_tok",
+                                                    "moe_intermediate_size",
+                                                    "n_group",
+                                                    "topk_group",
+                                                    "norm_topk_prob",
+                                                    "n_shared_experts",
+                                                    "routed_scaling_factor",
+                                                    "moe_latent_size",
+                                                    "moe_shared_expert_intermediate_size"};
   auto is_apart = [&](std::string_view key) {
     if (source.architecture() == "falcon" && source.flag("parallel_attn", true) &&
         std::ranges::find(falcon, key) != std::end(falcon))
       return true;
     if (source.architecture() == "deepseek_v2" && key == "norm_topk_prob") return true;
+    if (source.architecture() == "granitemoehybrid" && key == "intermediate_size" && !has_experts(source)) return true;
+    if (!has_experts(source) && std::ranges::find(of_experts, key) != std::end(of_experts)) return true;
+    if (key.starts_with("mamba_") && source.has("mamba_n_heads") && source.has("num_attention_heads") &&
+        !has_layer(source, "linear_attention"))
+      return true;  // Granite 4 in its sizes that only attend
+    if (source.architecture() == "nemotron_h" && key == "intermediate_size" && !has_layer(source, "mlp")) return true;
     return std::ranges::find(apart, key) != std::end(apart);
   };
   for (const auto& [key, value] : source.keys().items()) {

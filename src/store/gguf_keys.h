@@ -69,6 +69,7 @@ struct GgufName {
 inline constexpr GgufName gguf_names[] = {{"gemma3", "gemma3_text"},
                                           {"qwen2moe", "qwen2_moe"},
                                           {"qwen3moe", "qwen3_moe"},
+                                          {"qwen3next", "qwen3_next"},
                                           {"gpt-oss", "gpt_oss"},
                                           {"llama4", "llama4_text"},
                                           {"gptneox", "gpt_neox"},

@@ -17,9 +17,10 @@ struct Placement {
   std::string name;
   std::vector<int64_t> shape;
   Make make = nullptr;              ///< what the rule does when it reads; null: nothing
-  int64_t heads = 0;                ///< of `unpair`
+  int64_t count = 0;                ///< what the rule's key counts: heads of `unpair`, rows of `flat`
   float added = 0;                  ///< to every number: norms that files store less one, or not
   bool regroup = false;             ///< a fused q, k, v: kv head by kv head in repositories, one after another in GGUF
+  int64_t begin = 0, rows = 0;      ///< of `by_key_heads`: what is kept of the rows in their new order
   std::vector<NamedShape> weights;  ///< in the order in which they lie in it
 };
 

@@ -183,6 +183,7 @@ StoredTensor flat(const Making& m) {
   t.shape = {t.numel()};
   return t;
 }
+StoredTensor flat_rows(const Making& m) { return flat(m); }
 
 StoredTensor expert_turned(const Making& m) { return turned_expert(m, Half::all); }
 StoredTensor expert_turned_even(const Making& m) { return turned_expert(m, Half::even); }
@@ -192,11 +193,13 @@ StoredTensor expert_turned_second(const Making& m) { return turned_expert(m, Hal
 StoredTensor latent_keys(const Making& m) { return turned(latent_rows(m, false)); }
 StoredTensor latent_values(const Making& m) { return latent_rows(m, true); }
 
-StoredTensor join(const Making& m) {
-  StoredTensor t = m.part();
+StoredTensor join(const Making& m) { return one_under_other(m.parts); }
+
+StoredTensor one_under_other(std::span<const StoredTensor* const> parts) {
+  StoredTensor t = *parts[0];
   size_t size = 0;
   int64_t rows = 0;
-  for (const StoredTensor* part : m.parts) {
+  for (const StoredTensor* part : parts) {
     const bool same_order = part->order == t.order || (part->order && t.order && *part->order == *t.order);
     if (part->shape.empty() || part->format != t.format || part->dtype != t.dtype || !same_order ||
         !std::equal(part->shape.begin() + 1, part->shape.end(), t.shape.begin() + 1, t.shape.end()))
@@ -205,7 +208,7 @@ StoredTensor join(const Making& m) {
     size += part->bytes.size(), rows += part->shape[0];
   }
   uint8_t* to = allocate(t, size);
-  for (const StoredTensor* part : m.parts) {
+  for (const StoredTensor* part : parts) {
     std::memcpy(to, part->bytes.data(), part->bytes.size());
     to += part->bytes.size();
     give_back(*part);
@@ -235,6 +238,36 @@ StoredTensor half_of_heads(const Making& m, int64_t which) {
 
 StoredTensor first_of_heads(const Making& m) { return half_of_heads(m, 0); }
 StoredTensor second_of_heads(const Making& m) { return half_of_heads(m, 1); }
+
+std::vector<int64_t> rows_by_key_heads(const Config& config) {
+  const int64_t heads = config.integer("linear_num_key_heads"), key = config.integer("linear_key_head_dim"),
+                values = config.integer("linear_num_value_heads") * config.integer("linear_value_head_dim") / heads;
+  std::vector<int64_t> order;
+  int64_t at = 0;  // within a head's rows
+  for (const int64_t n : {key, key, values, values}) {
+    for (int64_t h = 0; h < heads; ++h)
+      for (int64_t i = 0; i < n; ++i) order.push_back(h * 2 * (key + values) + at + i);
+    at += n;
+  }
+  return order;
+}
+
+StoredTensor by_key_heads(const Making& m) {
+  const std::vector<int64_t> order = rows_by_key_heads(m.config);
+  const bool alike = m.parts.size() == 2 && m.parts[0]->format == m.parts[1]->format;
+  std::vector<StoredTensor> wide;
+  std::vector<const StoredTensor*> parts(m.parts.begin(), m.parts.end());
+  if (!alike) {
+    for (const StoredTensor* part : m.parts) wide.push_back(widened(*part));
+    for (size_t i = 0; i < parts.size(); ++i) parts[i] = &wide[i];
+  }
+  const StoredTensor all = one_under_other(parts);
+  if (all.shape.size() != 2 || rows_of(all) != static_cast<int64_t>(order.size()))
+    unfit(all, say("the rows of tensor {} do not divide into heads", shown(all.name)), std::to_string(order.size()));
+  std::vector<int64_t> back(order.size());
+  for (size_t i = 0; i < order.size(); ++i) back[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
+  return rows_moved(all, back);
+}
 
 StoredTensor stack(const Making& m) {
   StoredTensor t = join(m);

@@ -39,6 +39,8 @@ struct Rule {
   std::string_view name, stored;
   Make make = nullptr;        ///< null: as it is
   std::string_view key = "";  ///< the configuration's number that the operation needs
+  /// A number of the configuration: without it, or if it is 0, files are not written so.
+  std::string_view unless_zero = "";
 };
 
 // The operations. Each works on rows of blocks, so on quantized tensors too, unless it says otherwise.
@@ -54,8 +56,14 @@ StoredTensor join(const Making&);
 // counts the heads. Copies.
 StoredTensor first_of_heads(const Making&);
 StoredTensor second_of_heads(const Making&);
-/// All axes as one. A view.
+// All axes as one. `key`, where a rule has one, counts the rows of the stored tensor, or says how long they are. Views.
 StoredTensor flat(const Making&);
+StoredTensor flat_rows(const Making&);
+/// Qwen3-Next's linear layers: q, k and v of all heads, then z of all, to q, k, v and z of each key head. Copies; parts
+/// of two formats become float32.
+StoredTensor by_key_heads(const Making&);
+/// Where row i of the one order lies in the other.
+std::vector<int64_t> rows_by_key_heads(const Config& config);
 /// All parts, [n] each, as the rows of a matrix. Copies.
 StoredTensor stack(const Making&);
 /// [in, out] to [out, in] (GPT-2's Conv1D). Plain floats only. Copies.
@@ -76,13 +84,15 @@ StoredTensor expert_turned_second(const Making&);
 /// head is the last number among the pieces. A view, or plain floats.
 StoredTensor latent_keys(const Making&);
 StoredTensor latent_values(const Making&);
-/// log(-x), computed in double: A_log from A = -exp(A_log). Plain floats only. Makes float32.
+/// log(-x), computed in double: A_log from A = -exp(A_log). `key` as with flat(). Plain floats only. Makes float32.
 StoredTensor log_negated(const Making&);
 
-// What operations are made of, for whoever undoes them (placement.h). Both copy.
+// What operations are made of, for whoever undoes them (placement.h). All copy.
 
 /// Row i of the result is row order[i]; blocks move as they are.
 StoredTensor rows_moved(const StoredTensor& from, const std::vector<int64_t>& order);
+/// Throws Kind::mismatch if they are not of one kind.
+StoredTensor one_under_other(std::span<const StoredTensor* const> parts);
 /// [in, out] to [out, in]; blocks are decoded to float32.
 StoredTensor turned(const StoredTensor& from);
 /// Decoded to float32, in memory of its own.

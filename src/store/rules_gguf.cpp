@@ -58,6 +58,12 @@ constexpr Rule gguf_norms_after[] = {
     {"model.layers.{}.post_feedforward_layernorm.{}", "blk.{}.post_ffw_norm.{}"},
 };
 
+constexpr Rule gguf_glm4[] = {
+    {"model.layers.{}.post_self_attn_layernorm.{}", "blk.{}.post_attention_norm.{}"},
+    {"model.layers.{}.post_mlp_layernorm.{}", "blk.{}.post_ffw_norm.{}"},
+    {"model.layers.{}.mlp.gate_up_proj.{}", "blk.{}.ffn_up.{}"},
+};
+
 constexpr Rule gguf_gpt2[] = {
     {"transformer.wte.weight", "token_embd.weight"},
     {"transformer.wpe.weight", "position_embd.weight"},
@@ -131,9 +137,9 @@ constexpr Rule gguf_jamba[] = {
 };
 
 constexpr Rule gguf_granite_hybrid[] = {
-    {"model.layers.{}.shared_mlp.gate_proj.weight", "blk.{}.ffn_gate_shexp.weight"},
-    {"model.layers.{}.shared_mlp.up_proj.weight", "blk.{}.ffn_up_shexp.weight"},
-    {"model.layers.{}.shared_mlp.down_proj.weight", "blk.{}.ffn_down_shexp.weight"},
+    {"model.layers.{}.shared_mlp.gate_proj.weight", "blk.{}.ffn_gate_shexp.weight", nullptr, "", "num_local_experts"},
+    {"model.layers.{}.shared_mlp.up_proj.weight", "blk.{}.ffn_up_shexp.weight", nullptr, "", "num_local_experts"},
+    {"model.layers.{}.shared_mlp.down_proj.weight", "blk.{}.ffn_down_shexp.weight", nullptr, "", "num_local_experts"},
     {"model.layers.{}.shared_mlp.gate_proj.weight", "blk.{}.ffn_gate.weight"},
     {"model.layers.{}.shared_mlp.up_proj.weight", "blk.{}.ffn_up.weight"},
     {"model.layers.{}.shared_mlp.down_proj.weight", "blk.{}.ffn_down.weight"},
@@ -142,13 +148,17 @@ constexpr Rule gguf_granite_hybrid[] = {
     {"model.layers.{}.block_sparse_moe.experts.{}.up_proj.weight", "blk.{}.ffn_up_exps.weight", expert},
     {"model.layers.{}.block_sparse_moe.experts.{}.down_proj.weight", "blk.{}.ffn_down_exps.weight", expert},
     {"model.layers.{}.mamba.dt_bias", "blk.{}.ssm_dt.bias"},
-    {"model.layers.{}.mamba.norm.weight", "blk.{}.ssm_norm.weight", flat},
+    {"model.layers.{}.mamba.norm.weight", "blk.{}.ssm_norm.weight", flat, "mamba_n_groups"},
+    {"model.layers.{}.mamba.A_log", "blk.{}.ssm_a", log_negated, "mamba_n_heads"},
+    {"model.layers.{}.mamba.D", "blk.{}.ssm_d", flat, "mamba_n_heads"},
 };
 
 // Mamba-2, beside what Mamba has; Nemotron-H's other layers.
 constexpr Rule gguf_mamba2[] = {
     {"backbone.layers.{}.mixer.dt_bias", "blk.{}.ssm_dt.bias"},
-    {"backbone.layers.{}.mixer.norm.weight", "blk.{}.ssm_norm.weight", flat},
+    {"backbone.layers.{}.mixer.norm.weight", "blk.{}.ssm_norm.weight", flat, "mamba_n_groups"},
+    {"backbone.layers.{}.mixer.A_log", "blk.{}.ssm_a", log_negated, "mamba_n_heads"},
+    {"backbone.layers.{}.mixer.D", "blk.{}.ssm_d", flat, "mamba_n_heads"},
     {"backbone.layers.{}.mixer.q_proj.weight", "blk.{}.attn_q.weight"},
     {"backbone.layers.{}.mixer.k_proj.weight", "blk.{}.attn_k.weight"},
     {"backbone.layers.{}.mixer.v_proj.weight", "blk.{}.attn_v.weight"},
@@ -237,6 +247,21 @@ constexpr Rule gguf_lfm2[] = {
     {"model.layers.{}.conv.{}.{}", "blk.{}.shortconv.{}.{}"},
 };
 
+constexpr Rule gguf_qwen3_next[] = {
+    {"model.layers.{}.post_attention_layernorm.{}", "blk.{}.post_attention_norm.{}"},
+    {"model.layers.{}.self_attn.q_proj.{}", "blk.{}.attn_q.{}", first_of_heads, "num_attention_heads"},
+    {"model.layers.{}.self_attn.gate_proj.{}", "blk.{}.attn_q.{}", second_of_heads, "num_attention_heads"},
+    {"model.layers.{}.linear_attn.in_proj_qkvz.weight", "blk.{0}.attn_qkv.weight + blk.{0}.attn_gate.weight",
+     by_key_heads},
+    {"model.layers.{}.linear_attn.in_proj_qkvz.weight", "blk.{}.ssm_in.weight"},  // before 2026
+    {"model.layers.{}.linear_attn.in_proj_ba.weight", "blk.{}.ssm_ba.weight"},
+    {"model.layers.{}.linear_attn.conv1d.weight", "blk.{}.ssm_conv1d.weight"},
+    {"model.layers.{}.linear_attn.dt_bias", "blk.{}.ssm_dt.bias"},
+    {"model.layers.{}.linear_attn.A_log", "blk.{}.ssm_a", log_negated},
+    {"model.layers.{}.linear_attn.norm.weight", "blk.{}.ssm_norm.weight"},
+    {"model.layers.{}.linear_attn.out_proj.weight", "blk.{}.ssm_out.weight"},
+};
+
 constexpr Rule gguf_rwkv[] = {
     {"emb.weight", "token_embd.weight"},
     {"blocks.0.ln0.{}", "token_embd_norm.{}"},
@@ -252,7 +277,7 @@ constexpr Rule gguf_rwkv[] = {
 };
 
 constexpr Rule gguf_rwkv6[] = {
-    {"blocks.{}.att.time_faaaa", "blk.{}.time_mix_first.weight", flat},
+    {"blocks.{}.att.time_faaaa", "blk.{}.time_mix_first.weight", flat_rows, "head_size"},
     {"blocks.{}.att.time_maa_x", "blk.{}.time_mix_lerp_x.weight"},
     {"blocks.{}.att.time_decay_w2.bias", "blk.{}.time_mix_decay.weight"},
     {"blocks.{}.att.time_decay_{}.weight", "blk.{}.time_mix_decay_{}.weight"},
@@ -298,6 +323,8 @@ const std::vector<LayoutRules>& gguf_rules() {
       {Layout::gguf, "deepseek_v3", gguf_deepseek, {}},
       {Layout::gguf, "deepseek_v3", gguf_qwen_moe, {}},
       {Layout::gguf, "lfm2", gguf_lfm2, {}},
+      {Layout::gguf, "qwen3_next", gguf_qwen3_next, {}},
+      {Layout::gguf, "qwen3_next", gguf_qwen_moe, {}},
       {Layout::gguf, "rwkv6", gguf_rwkv, {}},
       {Layout::gguf, "rwkv6", gguf_rwkv6, {}},
       {Layout::gguf, "rwkv7", gguf_rwkv, {}},
@@ -321,6 +348,7 @@ const std::vector<LayoutRules>& gguf_rules() {
       {Layout::gguf, "granitemoehybrid", gguf_llama, {}},
       {Layout::gguf, "granitemoehybrid", gguf_jamba, {}},
       {Layout::gguf, "olmo3", gguf_norms_after, {}},
+      {Layout::gguf, "glm4", gguf_glm4, {}},
       {Layout::gguf, "gpt2", gguf_gpt2, {}},
       {Layout::gguf, "gpt_neox", gguf_gpt_neox, {}},
       {Layout::gguf, "falcon", gguf_falcon, {}},
