@@ -96,6 +96,7 @@ struct Result {
   double batch_rate = 0;                        // tokens a second of all sequences of the batch
   double first_token = 0, second_turn = 0;      // seconds
   double prompt_limit = 0, generate_limit = 0;  // tokens a second
+  int64_t guessed = 0, accepted = 0;
 };
 
 Result measure(const Checkpoint& checkpoint, const EngineOptions& options, const Plan& plan,
@@ -135,6 +136,7 @@ Result measure(const Checkpoint& checkpoint, const EngineOptions& options, const
   r.prompt_rate = static_cast<double>(plan.prompt) / r.first_token;
   r.generate_rate = static_cast<double>(plan.generate - 1) / median(rests);
   r.batch_rate = median(batches);
+  r.guessed = engine.stats().guessed, r.accepted = engine.stats().accepted;
   return r;
 }
 
@@ -150,6 +152,7 @@ int run(const Arguments& arguments, Surroundings& around) {
   // While the last sequence of a batch reads its prompt, the first ones answer already: a token for each chunk.
   const int64_t meanwhile = plan.batch * (plan.prompt / options.schedule.chunk + 1);
   options.context = plan.prompt + 2 * plan.generate + 64 + meanwhile;
+  add_guesser(options, arguments, around, *checkpoint);
   ProgressBar bar(around);
   Result r = measure(*checkpoint, options, plan, bar.listener());
   bar.clear();
@@ -181,6 +184,7 @@ int run(const Arguments& arguments, Surroundings& around) {
              {"memory_read_bytes_per_second", limits.read_bytes},
              {"float32_multiply_adds_per_second", limits.multiplies_f32},
              {"int8_multiply_adds_per_second", limits.multiplies_int8}};
+    if (r.guessed > 0) out["guesses"] = r.guessed, out["guesses_right"] = r.accepted;
     if (plan.batch > 1) out["batch"] = plan.batch, out["batch_generated_tokens_per_second"] = r.batch_rate;
     *around.out << out.dump(2) << '\n';
     return 0;
@@ -198,6 +202,7 @@ int run(const Arguments& arguments, Surroundings& around) {
   if (plan.batch > 1)
     row(say("{} answers at once", plan.batch), fmt::format("{:.1f} tokens/s", r.batch_rate),
         around.words(say("{} times one", fmt::format("{:.2f}", r.batch_rate / r.generate_rate))));
+  if (r.guessed > 0) row(say("{} of {} guesses right", r.accepted, r.guessed), "", "");
   row(say("first token after"), fmt::format("{:.3f} s", r.first_token), "");
   row(say("second turn's first after"), fmt::format("{:.3f} s", r.second_turn), "");
   return 0;
@@ -220,7 +225,7 @@ Command bench_command() {
                        {"--batch", "", "N", say("also N answers at the same time")},
                        {"--config", "", "FILE", say("a config.json in place of the model's own")},
                        {"--json", "", "", say("as JSON, for programs")}},
-                      work_flags(true)),
+                      joined(guess_flags(), work_flags(true))),
       .examples = {{"madang bench smollm2-135m-instruct", say("512 tokens in, 64 out")},
                    {"madang bench ./model --prompt 4096 --threads 2 --json", say("a long prompt, for programs")}},
       .run = run,

@@ -136,6 +136,8 @@ class Chat {
       line += fmt::format(" · {:.1f} {}", a.tokens_per_second(), around_.words(say("tokens/s")));
     line += " · " + around_.words(say("context {} of {}", a.usage.prompt + a.usage.answer, engine_.context()));
     if (a.usage.reused > 0) line += " · " + around_.words(say("{} reused", a.usage.reused));
+    if (a.usage.guessed > 0)
+      line += " · " + around_.words(say("{} of {} guesses right", a.usage.accepted, a.usage.guessed));
     note(line);
   }
 
@@ -220,6 +222,7 @@ int run(const Arguments& arguments, Surroundings& around) {
   options.work = work_options(arguments, around, Compute::fast);
   options.kv = kv_type(arguments, KvType::f16);
   options.context = arguments.integer("--ctx", 0, 1, INT32_MAX);
+  add_guesser(options, arguments, around, *checkpoint);
   return Chat(arguments, around, checkpoint, options).run();
 }
 
@@ -239,12 +242,13 @@ Command chat_command() {
                   {"--no-think", "", "", say("ask models that reason not to (enable_thinking)")},
                   {"--max-tokens", "-n", "N", say("at most N tokens of answer")},
                   {"--ctx", "-c", "N", say("tokens that prompt and answer may have together (else the model's own)")}},
-                 sampling_flags()),
+                 joined(sampling_flags(), guess_flags())),
           joined(joined(adapter_flags(), {{"--config", "", "FILE", say("a config.json in place of the model's own")}}),
                  work_flags(true))),
       .examples = {{"madang chat", say("with the default model")},
                    {"madang chat ./model.gguf -s \"Answer in one sentence.\"", say("with a file, and a system prompt")},
-                   {"madang chat --temperature 0", say("always the likeliest answer")}},
+                   {"madang chat --temperature 0", say("always the likeliest answer")},
+                   {"madang chat ./model-7b --draft-model ./model-500m", say("faster with a small model's help")}},
       .run = run,
   };
 }

@@ -12,6 +12,8 @@
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "cli/terminal.h"
+#include "engine/draft.h"
+#include "engine/prompt_lookup.h"
 
 namespace madang {
 
@@ -28,6 +30,14 @@ std::vector<Flag> work_flags(bool fast) {
 }
 
 std::vector<Flag> adapter_flags() { return {{"--lora", "", "DIR", say("a LoRA adapter to add, as peft writes it")}}; }
+
+std::vector<Flag> guess_flags() {
+  return {
+      {"--prompt-lookup", "", "", say("guess ahead what stood there before, where a text repeats: faster, the same")},
+      {"--draft-model", "", "MODEL", say("guess ahead with a smaller model of the same vocabulary: faster, the same")},
+      {"--draft-max", "", "N", say("at most N guesses at a time (16 if not given)")},
+  };
+}
 
 std::vector<Flag> sampling_flags() {
   return {
@@ -79,6 +89,18 @@ KvType kv_type(const Arguments& arguments, KvType fallback) {
   const auto name = arguments.choice("--kv-type");
   if (!name) return fallback;
   return *name == "f32" ? KvType::f32 : *name == "f16" ? KvType::f16 : *name == "bf16" ? KvType::bf16 : KvType::q8;
+}
+
+void add_guesser(EngineOptions& options, const Arguments& arguments, const Surroundings& around,
+                 const Checkpoint& model) {
+  options.guesses = arguments.integer("--draft-max", options.guesses, 1, 256);
+  const auto draft = arguments.text("--draft-model");
+  if (draft && arguments.has("--prompt-lookup"))
+    throw Error(Kind::usage, say("{} and {} do not go together", "--draft-model", "--prompt-lookup"));
+  if (draft)
+    options.guesser = std::make_shared<Draft>(Checkpoint::open(find_model(around, *draft)), model, options);
+  else if (arguments.has("--prompt-lookup"))
+    options.guesser = std::make_shared<PromptLookup>();
 }
 
 SamplerOptions sampler_options(const Arguments& arguments, const GenerationDefaults& defaults) {

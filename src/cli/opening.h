@@ -15,6 +15,8 @@ namespace madang {
 std::vector<Flag> work_flags(bool fast);
 /// --lora: what open_checkpoint adds to a model.
 std::vector<Flag> adapter_flags();
+/// --prompt-lookup, --draft-model, --draft-max: what add_guesser reads.
+std::vector<Flag> guess_flags();
 /// --temperature and its kin, --seed.
 std::vector<Flag> sampling_flags();
 std::vector<Flag> joined(std::vector<Flag> first, const std::vector<Flag>& second);
@@ -25,6 +27,9 @@ std::string find_model(const Surroundings& around, const std::string& spec);
 
 WorkOptions work_options(const Arguments& arguments, const Surroundings& around, Compute fallback);
 KvType kv_type(const Arguments& arguments, KvType fallback);
+/// Who guesses for an engine of `model`, if the flags name somebody. To be called when all else in `options` is set.
+void add_guesser(EngineOptions& options, const Arguments& arguments, const Surroundings& around,
+                 const Checkpoint& model);
 /// What the flags say, else what the model's makers recommend, else values that keep small models on track.
 SamplerOptions sampler_options(const Arguments& arguments, const GenerationDefaults& defaults);
 

@@ -46,6 +46,7 @@ Json as_json(const Checkpoint& c, const Answer& a, const SamplerOptions& sampler
   out["finish"] = name_of(a.finish);
   out["ids"] = a.ids;
   out["prompt_tokens"] = a.usage.prompt, out["answer_tokens"] = a.usage.answer;
+  if (a.usage.guessed > 0) out["guesses"] = a.usage.guessed, out["guesses_right"] = a.usage.accepted;
   out["seed"] = sampler.seed;
   out["prompt_seconds"] = a.prompt_seconds, out["answer_seconds"] = a.answer_seconds;
   out["tokens_per_second"] = a.tokens_per_second();
@@ -84,6 +85,7 @@ int run(const Arguments& arguments, Surroundings& around) {
   options.kv = kv_type(arguments, KvType::f16);
   options.context = arguments.integer("--ctx", 0, 1, INT32_MAX);
   options.cache_bytes = 0;  // there is no second turn
+  add_guesser(options, arguments, around, *checkpoint);
   Engine engine(*checkpoint, options);
   Request request{.prompt = prompt.ids, .sampler = sampler_options(arguments, checkpoint->defaults())};
   request.max_tokens = arguments.integer("--max-tokens", 0, 1, INT32_MAX);
@@ -132,13 +134,16 @@ Command run_command() {
                   {"--ignore-end", "", "", say("go on after the token that ends an answer")},
                   {"--ctx", "-c", "N", say("tokens that prompt and answer may have together (else the model's own)")},
                   {"--json", "", "", say("one line of JSON: text, ids, why it ended, times")}},
-                 sampling_flags()),
+                 joined(sampling_flags(), guess_flags())),
           joined(joined(adapter_flags(), {{"--config", "", "FILE", say("a config.json in place of the model's own")}}),
                  work_flags(true))),
       .examples = {{"madang run smollm2-135m-instruct -p \"What is a yard?\"", say("ask once")},
                    {"madang run gemma3-270m --raw -p \"옛날 옛적에\" -n 50", say("let a base model go on with a text")},
                    {"madang run ./model --lora ./adapter -p \"Hello\"", say("with what an adapter learned")},
                    {"cat mail.txt | madang run ./model -s \"Summarize in one sentence.\"", say("through a pipe")},
+                   {"madang run ./model -f letter.txt -s \"Correct the spelling.\" --prompt-lookup",
+                    say("faster where the answer repeats the prompt")},
+                   {"madang run ./model-7b -p Hi --draft-model ./model-500m", say("faster with a small model's help")},
                    {"madang run ./model -p Hi --seed 1 --json | jq .tokens_per_second",
                     say("for programs, repeatable")}},
       .run = run,

@@ -85,17 +85,18 @@ ModelsOptions::Named named_model(const Surroundings& around, const std::string& 
   return {file.extension() == ".gguf" ? file.stem().string() : file.filename().string(), path};
 }
 
-// --lora DIR for the only model, or NAME=DIR for the one of that name.
-void add_adapters(const Arguments& arguments, std::vector<ModelsOptions::Named>& models) {
-  for (const std::string& word : arguments.texts("--lora")) {
+// What a flag gives to a model: WHAT for the only one, or NAME=WHAT for the one of that name.
+void give_to_models(const Arguments& arguments, std::string_view flag, std::string ModelsOptions::Named::* member,
+                    std::vector<ModelsOptions::Named>& models) {
+  for (const std::string& word : arguments.texts(flag)) {
     const size_t equals = word.find('=');
     std::error_code ignored;
     const bool plain = equals == std::string::npos || std::filesystem::exists(word, ignored);
     auto model = plain ? (models.size() == 1 ? models.begin() : models.end())
                        : std::ranges::find(models, word.substr(0, equals), &ModelsOptions::Named::name);
     if (model == models.end())
-      throw Error(Kind::usage, say("{} names no model that is served", "--lora")).expected("NAME=DIR").found(word);
-    model->adapter = plain ? word : word.substr(equals + 1);
+      throw Error(Kind::usage, say("{} names no model that is served", flag)).expected("NAME=...").found(word);
+    (*model).*member = plain ? word : word.substr(equals + 1);
   }
 }
 
@@ -108,7 +109,12 @@ ModelsOptions models_of(const Arguments& arguments, const Surroundings& around) 
   if (m.models.empty())
     throw Error(Kind::missing, say("there is no model to serve"))
         .hint(say("name one, or fetch one: madang pull {}", catalogue().front().name));
-  add_adapters(arguments, m.models);
+  give_to_models(arguments, "--lora", &ModelsOptions::Named::adapter, m.models);
+  give_to_models(arguments, "--draft-model", &ModelsOptions::Named::draft, m.models);
+  for (ModelsOptions::Named& model : m.models)
+    if (!model.draft.empty()) model.draft = find_model(around, model.draft);
+  m.prompt_lookup = arguments.has("--prompt-lookup");
+  m.engine.guesses = arguments.integer("--draft-max", m.engine.guesses, 1, 256);
   m.engine.work = work_options(arguments, around, Compute::fast);
   m.engine.kv = kv_type(arguments, KvType::f16);
   m.engine.context = arguments.integer("--ctx", 0, 1, INT32_MAX);
@@ -253,6 +259,10 @@ std::vector<Flag> model_flags() {
   return joined(
       {{"--memory", "", "SIZE", say("what open models may take, as 8G (else four fifths of the memory)")},
        {"--lora", "", "NAME=DIR", say("a LoRA adapter for the model of that name (DIR alone: for the only one)"), true},
+       {"--prompt-lookup", "", "", say("guess ahead what stood there before, where a text repeats: faster, the same")},
+       {"--draft-model", "", "NAME=MODEL",
+        say("a smaller model that guesses ahead for the one of that name (MODEL alone: for the only one)"), true},
+       {"--draft-max", "", "N", say("at most N guesses at a time (16 if not given)")},
        {"--ctx", "-c", "N", say("tokens that prompt and answer may have together (else the model's own)")},
        {"--chunk", "", "N", say("tokens of prompts computed between two steps of answers")},
        {"--parallel", "", "N", say("answers computed at the same time, per model")},
@@ -300,6 +310,7 @@ Command serve_command() {
             say("make one in the store, with a limit")},
            {"madang serve --host 0.0.0.0 --keys keys.jsonl --certificate cert.pem --certificate-key key.pem",
             say("for others, with keys and TLS")},
+           {"madang serve big=./model-7b --draft-model big=./model-500m", say("faster with a small model's help")},
            {"madang serve small=./a.gguf large=./b.gguf --memory 12G", say("two models that share 12 GiB")}},
       .run = serve,
   };

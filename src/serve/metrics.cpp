@@ -88,6 +88,10 @@ void write_models(std::string& out, std::span<const ModelStatus> models) {
             [](M m) { return m.load.stats.cache.reused_tokens; });
   per_model(out, "madang_engine_steps_total", "Forwards run.", "counter", models,
             [](M m) { return m.load.stats.steps; });
+  per_model(out, "madang_engine_guesses_total", "Tokens guessed ahead and read.", "counter", models,
+            [](M m) { return m.load.stats.guessed; });
+  per_model(out, "madang_engine_guesses_right_total", "Guesses that were what was drawn.", "counter", models,
+            [](M m) { return m.load.stats.accepted; });
   per_model(out, "madang_engine_preemptions_total", "Sequences that had to make room.", "counter", models,
             [](M m) { return m.load.stats.preemptions; });
 }

@@ -133,6 +133,30 @@ TEST(Cli, RunAnswersAndRepeatsItself) {
   EXPECT_EQ(call({"run", model(), "-p", "longer than eight tokens", "--ctx", "8"}).code, 7);
 }
 
+TEST(Cli, RunGuessesAheadAndSaysTheSame) {
+  auto answer = [](std::vector<std::string> more) {
+    std::vector<std::string> words = {"run", model(), "-p",           "one two one two one",
+                                      "-n",  "60",    "--ignore-end", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    return call(words);
+  };
+  for (const char* temperature : {"0", "0.3"}) {
+    const std::vector<std::string> drawn = {"--temperature", temperature, "--seed", "3"};
+    const Json alone = Json::parse(answer(drawn).out);
+    EXPECT_FALSE(alone.contains("guesses"));
+    std::vector<std::string> looking = drawn, drafted = drawn;
+    looking.push_back("--prompt-lookup");
+    drafted.insert(drafted.end(), {"--draft-model", model(), "--draft-max", "3"});
+    EXPECT_EQ(Json::parse(answer(looking).out)["ids"], alone["ids"]);
+    EXPECT_EQ(Json::parse(answer(drafted).out)["ids"], alone["ids"]);
+  }
+  const Json looked = Json::parse(answer({"--temperature", "0", "--prompt-lookup"}).out);
+  EXPECT_GT(looked["guesses_right"], 0);  // with random weights the likeliest token soon goes in circles
+  EXPECT_GE(looked["guesses"], looked["guesses_right"]);
+  EXPECT_EQ(answer({"--prompt-lookup", "--draft-model", model()}).code, 2);
+  EXPECT_EQ(answer({"--draft-model", test::data_folder() + "/gguf/qwen2-q8_0.gguf"}).code, 6);
+}
+
 TEST(Cli, RunTakesIdsWithoutATokenizer) {
   test::TemporaryFolder folder;
   test::write_tiny_model(folder.path.string(), "", false);

@@ -233,6 +233,29 @@ TEST(Models, OpenOnDemandAndShareOneOpening) {
   }
 }
 
+TEST(Models, GuessAheadAndSayTheSame) {
+  ModelsOptions plain, guessing;
+  plain.models = {{"drafted", test::data_folder() + "/models/tiny-zamba2"}};
+  guessing.models = plain.models, guessing.models[0].draft = test::data_folder() + "/models/tiny-bamba";
+  guessing.prompt_lookup = true;  // for the other
+  test::Room one({"llama-q8_0"}, plain), other({"llama-q8_0"}, guessing);
+  Random random(test::seed());
+  for (const char* name : {"drafted", "llama-q8_0"}) {
+    SCOPED_TRACE(name);
+    Request r{.prompt = {}, .sampler = {.temperature = 0, .logprobs = 0}, .max_tokens = 150};
+    for (int i = 0; i < 20; ++i) r.prompt.push_back(static_cast<int32_t>(random.between(5, 60)));  // both know them
+    auto without = one.wait(one.models().use(name)), with = other.wait(other.models().use(name));
+    EXPECT_EQ(answers(other.read(*other.wait(with->engine->submit(r, Client{})))),
+              answers(one.read(*one.wait(without->engine->submit(r, Client{})))));
+    EXPECT_EQ(without->engine->load().stats.guessed, 0);
+    EXPECT_GT(with->engine->load().stats.guessed, 0);
+  }
+  test::Room wrong(
+      {},
+      {.models = {{"m", test::data_folder() + "/models/qwen2", "", test::data_folder() + "/gguf/gemma3-q8_0.gguf"}}});
+  EXPECT_EQ(status_of([&] { wrong.wait(wrong.models().use("m")); }), 500);
+}
+
 TEST(Models, CloseByLeastUseAndNeverInUse) {
   ModelsOptions options;
   options.memory = 1 << 20;  // of which three eighths are for states and cache: one model of 142 or 116 KB, not two

@@ -10,6 +10,8 @@
 #include <filesystem>
 
 #include "base/nearest.h"
+#include "engine/draft.h"
+#include "engine/prompt_lookup.h"
 #include "serve/http/elsewhere.h"
 #include "serve/problem.h"
 #include "serve/room/engine_room.h"
@@ -49,10 +51,14 @@ struct Opening {
   explicit Opening(const asio::any_io_executor& handlers) : bell(handlers, asio::steady_timer::time_point::max()) {}
 };
 
-// What stands at a path: another file has another size or time.
+// What stands at a model's paths: another file has another size or time.
 struct Mould {
-  int64_t bytes = 0, time = 0;
-  explicit Mould(const std::string& path) : bytes(bytes_at(path)), time(time_of(path)) {}
+  int64_t bytes, draft_bytes, time, draft_time;
+  explicit Mould(const ModelsOptions::Named& model)
+      : bytes(bytes_at(model.path)),
+        draft_bytes(bytes_at(model.draft)),
+        time(time_of(model.path)),
+        draft_time(time_of(model.draft)) {}
   bool operator==(const Mould&) const = default;
 };
 
@@ -67,7 +73,7 @@ constexpr auto until_next_attempt = std::chrono::seconds(10);
 
 struct Shelf {
   ModelStatus status;
-  std::string adapter;
+  ModelsOptions::Named named;
   std::shared_ptr<const OpenModel> model;
   std::shared_ptr<Opening> opening;
   std::optional<Refusal> refusal;
@@ -87,7 +93,8 @@ struct House {
       : options(std::move(o)), handlers(h), helpers(pool), room(h) {}
 
   int64_t cost(const Shelf& shelf) const {
-    return shelf.status.bytes + options.engine.schedule.memory + options.engine.cache_bytes;
+    return shelf.status.bytes + bytes_at(shelf.named.draft) + options.engine.schedule.memory +
+           options.engine.cache_bytes;
   }
   Shelf& find(const std::string& name);
   void make_place(const Shelf& wanted);
@@ -143,13 +150,22 @@ void House::make_place(const Shelf& wanted) {
   }
 }
 
+std::shared_ptr<Guesser> guesser_of(const House& house, const ModelsOptions::Named& named, const Checkpoint& model) {
+  if (named.draft.empty()) return house.options.prompt_lookup ? std::make_shared<PromptLookup>() : nullptr;
+  const auto draft = Checkpoint::open(named.draft);
+  draft->source().warm();
+  return std::make_shared<Draft>(draft, model, house.options.engine);
+}
+
 Task<void> open(std::shared_ptr<House> house, Shelf& shelf, std::shared_ptr<Opening> opening) {
   try {
-    auto work = [house, name = shelf.status.name, path = shelf.status.path, adapter = shelf.adapter] {
-      auto checkpoint = Checkpoint::open(path, {.config_path = {}, .weights = true, .adapter = adapter});
+    auto work = [house, named = shelf.named] {
+      auto checkpoint = Checkpoint::open(named.path, {.config_path = {}, .weights = true, .adapter = named.adapter});
       checkpoint->source().warm();
-      auto engine = house->room.open(checkpoint, house->options.engine, house->options.waiting);
-      return std::make_shared<const OpenModel>(OpenModel{name, std::move(checkpoint), std::move(engine)});
+      EngineOptions options = house->options.engine;
+      options.guesser = guesser_of(*house, named, *checkpoint);
+      auto engine = house->room.open(checkpoint, options, house->options.waiting);
+      return std::make_shared<const OpenModel>(OpenModel{named.name, std::move(checkpoint), std::move(engine)});
     };
     opening->model = co_await elsewhere(house->helpers, std::move(work));
     shelf.model = opening->model;
@@ -157,8 +173,7 @@ Task<void> open(std::shared_ptr<House> house, Shelf& shelf, std::shared_ptr<Open
   } catch (const Error& fault) {
     const Problem problem = cannot_open(shelf.status.name, fault);
     const auto now = std::chrono::steady_clock::now();
-    shelf.refusal = {problem, Mould(shelf.status.path),
-                     of_the_file(fault.kind()) ? now.max() : now + until_next_attempt};
+    shelf.refusal = {problem, Mould(shelf.named), of_the_file(fault.kind()) ? now.max() : now + until_next_attempt};
     opening->fault = std::make_exception_ptr(problem);
   } catch (...) {
     opening->fault = std::current_exception();
@@ -184,7 +199,7 @@ class ModelsOnShelves : public Models {
       ModelStatus status{.name = model.name, .path = model.path};
       status.bytes = bytes_at(model.path), status.created = time_of(model.path);
       status.context = context_before(model.path);
-      house_->shelves.push_back({.status = std::move(status), .adapter = model.adapter});
+      house_->shelves.push_back({.status = std::move(status), .named = model});
     }
     if (house_->shelves.empty()) throw Error(Kind::usage, say("there is no model to serve"));
   }
@@ -231,7 +246,7 @@ class ModelsOnShelves : public Models {
 
   static void check_refusal(Shelf& shelf) {
     if (!shelf.refusal) return;
-    const bool same = shelf.refusal->mould == Mould(shelf.status.path);
+    const bool same = shelf.refusal->mould == Mould(shelf.named);
     if (same && std::chrono::steady_clock::now() < shelf.refusal->until) throw shelf.refusal->problem;
     shelf.refusal.reset();
     shelf.status.bytes = bytes_at(shelf.status.path), shelf.status.created = time_of(shelf.status.path);

@@ -43,10 +43,12 @@ struct ModelsOptions {
   struct Named {
     std::string name, path;
     std::string adapter = {};  ///< a folder with a LoRA adapter to add, or empty
+    std::string draft = {};    ///< a smaller model that guesses ahead, or empty
   };
   std::vector<Named> models;  ///< at least one; names differ. The first is what "" means
   /// Of each engine. Its context and memory are as given, unless `memory` leaves less.
   EngineOptions engine;
+  bool prompt_lookup = false;  ///< models without a draft guess ahead from what stood there before
   /// Bytes that all open models may take: weights, states of running sequences, cached states; 0: no bound. Of it, an
   /// eighth at most is one model's cache and a quarter its states, so that two models of ordinary size fit together.
   int64_t memory = 0;
