@@ -148,11 +148,11 @@ TEST(Cli, RunGuessesAheadAndSaysTheSame) {
     looking.push_back("--prompt-lookup");
     drafted.insert(drafted.end(), {"--draft-model", model(), "--draft-max", "3"});
     EXPECT_EQ(Json::parse(answer(looking).out)["ids"], alone["ids"]);
-    EXPECT_EQ(Json::parse(answer(drafted).out)["ids"], alone["ids"]);
+    const Json helped = Json::parse(answer(drafted).out);
+    EXPECT_EQ(helped["ids"], alone["ids"]);
+    EXPECT_GT(helped["guesses_right"], 0);  // it knows what it will say itself
+    EXPECT_GE(helped["guesses"], helped["guesses_right"]);
   }
-  const Json looked = Json::parse(answer({"--temperature", "0", "--prompt-lookup"}).out);
-  EXPECT_GT(looked["guesses_right"], 0);  // with random weights the likeliest token soon goes in circles
-  EXPECT_GE(looked["guesses"], looked["guesses_right"]);
   EXPECT_EQ(answer({"--prompt-lookup", "--draft-model", model()}).code, 2);
   EXPECT_EQ(answer({"--draft-model", test::data_folder() + "/gguf/qwen2-q8_0.gguf"}).code, 6);
 }

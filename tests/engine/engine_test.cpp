@@ -168,7 +168,8 @@ TEST(PromptScores, AreThoseOfTheLogitsWhateverIsShared) {
     };
     const Ids common = ids(100);
     constexpr int64_t context = 256;
-    const bool ntk = path.find("ntk") != path.npos;
+    // Dynamic RoPE scales by the length in view, longrope chooses its factors by it.
+    const bool by_length = path.find("ntk") != path.npos || path.find("long") != path.npos;
     Engine engine(*checkpoint, {.work = {.threads = 2}, .context = context, .schedule = {.chunk = 70}});
     std::map<int64_t, std::pair<Ids, int>> asked;
     Scores told;
@@ -187,9 +188,8 @@ TEST(PromptScores, AreThoseOfTheLogitsWhateverIsShared) {
     while (engine.busy()) gather(engine.step(), told);
     for (const auto& [number, what] : asked) {
       const auto& [prompt, top] = what;
-      // With the same length in view: dynamic RoPE scales by it.
       const auto rest = context - static_cast<int64_t>(prompt.size());
-      const Logits l = logits_of(checkpoint->model(), prompt, {.greedy = ntk ? rest : 0});
+      const Logits l = logits_of(checkpoint->model(), prompt, {.greedy = by_length ? rest : 0});
       ASSERT_TRUE(told.contains(number));
       const std::vector<Sampled>& scores = told.at(number);
       ASSERT_EQ(scores.size(), prompt.size());
