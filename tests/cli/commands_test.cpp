@@ -148,11 +148,15 @@ TEST(Cli, RunGuessesAheadAndSaysTheSame) {
     looking.push_back("--prompt-lookup");
     drafted.insert(drafted.end(), {"--draft-model", model(), "--draft-max", "3"});
     EXPECT_EQ(Json::parse(answer(looking).out)["ids"], alone["ids"]);
-    const Json helped = Json::parse(answer(drafted).out);
-    EXPECT_EQ(helped["ids"], alone["ids"]);
-    EXPECT_GT(helped["guesses_right"], 0);  // it knows what it will say itself
-    EXPECT_GE(helped["guesses"], helped["guesses_right"]);
+    EXPECT_EQ(Json::parse(answer(drafted).out)["ids"], alone["ids"]);
   }
+  // With random weights the likeliest token goes in circles sooner or later: this model's 123 of 200 tokens.
+  const Json looked = Json::parse(call({"run", test::data_folder() + "/gguf/gemma3-q8_0.gguf", "-p", "one two one two",
+                                        "-n", "200", "--ignore-end", "--json", "--temperature", "0", "--prompt-lookup"})
+                                      .out);
+  ASSERT_TRUE(looked.contains("guesses_right"));
+  EXPECT_GT(looked["guesses_right"], 0);
+  EXPECT_GE(looked["guesses"], looked["guesses_right"]);
   EXPECT_EQ(answer({"--prompt-lookup", "--draft-model", model()}).code, 2);
   EXPECT_EQ(answer({"--draft-model", test::data_folder() + "/gguf/qwen2-q8_0.gguf"}).code, 6);
 }
