@@ -213,6 +213,12 @@ class Guessing : public testing::TestWithParam<std::tuple<std::string, Compute>>
     tokens_ += static_cast<int64_t>(got.tokens.size());
   }
 
+  static void TearDownTestSuite() {
+    EXPECT_GT(all_hits, 0);
+    EXPECT_GT(all_restores, 0);
+  }
+
+  inline static int64_t all_hits = 0, all_restores = 0;
   std::shared_ptr<const Checkpoint> checkpoint_ = Checkpoint::open(std::get<0>(GetParam()));
   Random random_{test::seed()};
   int64_t tokens_ = 0, hits_ = 0, preemptions_ = 0, restores_ = 0, accepted_ = 0, wrong_ = 0;
@@ -248,10 +254,9 @@ TEST_P(Guessing, ChangesNothing) {
     }
     ASSERT_NO_FATAL_FAILURE(mix(all, want, o));
   }
-  // The mixes were mixes.
+  // The mixes were mixes; what may be missing in one model's is counted over all.
   EXPECT_GT(tokens_, 100);
-  EXPECT_GT(hits_, 0);
-  EXPECT_GT(restores_, 0);
+  all_hits += hits_, all_restores += restores_;
   EXPECT_GT(accepted_, 0);
   EXPECT_GT(wrong_, 0);
   std::cout << tokens_ << " tokens, " << accepted_ << " guesses right, " << wrong_ << " not, " << hits_ << " hits, "
