@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <vector>
 
@@ -13,25 +12,10 @@
 #include "base/thread_pool.h"
 #include "engine/machine.h"
 #include "kernels/table.h"
+#include "seconds.h"
 
 namespace madang {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-// Median seconds of one call, over at least half a second.
-template <class Work>
-double seconds(Work&& work) {
-  std::vector<double> times;
-  work();  // warm up
-  for (auto end = Clock::now() + std::chrono::milliseconds(500); Clock::now() < end || times.size() < 3;) {
-    const auto start = Clock::now();
-    work();
-    times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
-  }
-  std::ranges::nth_element(times, times.begin() + static_cast<long>(times.size() / 2));
-  return times[times.size() / 2];
-}
 
 struct Shape {
   const char* name;

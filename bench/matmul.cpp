@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <vector>
 
@@ -13,27 +12,12 @@
 #include "base/thread_pool.h"
 #include "engine/machine.h"
 #include "kernels/table.h"
+#include "seconds.h"
 #include "tensor/half.h"
 #include "tensor/tensor.h"
 
 namespace madang {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-// Median seconds of one call, over at least half a second.
-template <class Work>
-double seconds(Work&& work) {
-  std::vector<double> times;
-  work();  // warm up
-  for (auto end = Clock::now() + std::chrono::milliseconds(400); Clock::now() < end || times.size() < 3;) {
-    auto start = Clock::now();
-    work();
-    times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
-  }
-  std::ranges::nth_element(times, times.begin() + static_cast<long>(times.size() / 2));
-  return times[times.size() / 2];
-}
 
 void run(ThreadPool& pool, const Kernels& k, const Format& format, int64_t tokens) {
   const int64_t rows = 8192, cols = 2048;

@@ -10,8 +10,8 @@
 #include <sstream>
 
 #include "base/error.h"
-#include "text/splitter.h"
 #include "engine/checkpoint.h"
+#include "text/splitter.h"
 #include "text/tokenizer.h"
 #include "text/unicode.h"
 
