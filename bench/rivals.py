@@ -11,7 +11,8 @@ lets the rivals generate from an empty context, for builds that know no -d: that
 generates after the prompt. Keys and values are float16 on both sides, the defaults of both.
 
 "of the reads" is the share of the memory bandwidth, measured by madang in the same rounds, that a program's generation
-uses: tokens/s times the bytes of weights that a token reads. Needs Python 3.9 and nothing else.
+uses: tokens/s times the bytes of weights that a token reads. On a virtual machine two threads may share a core, for a
+time or always; what they were worth in the rounds, by float32 products, stands beside. Needs Python 3.9 and nothing else.
 """
 import argparse
 import json
@@ -82,13 +83,15 @@ def compare(options, model, prompt, generate):
     a_token = told[0]["memory_read_bytes_per_second"] / told[0]["limit_generated_tokens_per_second"]
     print(f"\n{os.path.basename(model)}: prompt {prompt}, generation {generate}, {options.threads} threads, "
           f"median of {options.rounds}")
+    cores = sorted(x["threads_worth_cores"] for x in told)
     print(f"{told[0]['cpu']}, madang's kernels {told[0]['kernels']}, memory reads {reads / 1e9:.1f} GB/s, "
-          f"{a_token / 1e6:.1f} MB of weights a token")
+          f"{a_token / 1e6:.1f} MB of weights a token; {options.threads} threads were worth {cores[0]:.1f} to "
+          f"{cores[-1]:.1f} cores")
     print(f"{'':14}{'prompt':>10}{'generation':>12}   tokens/s{'of the reads':>16}   madang is")
     ours = medians["madang"]
     result = {"model": os.path.basename(model), "cpu": told[0]["cpu"], "kernels": told[0]["kernels"],
               "threads": options.threads, "prompt": prompt, "generate": generate, "rounds": options.rounds,
-              "memory_read_bytes_per_second": reads, "weight_bytes_per_token": a_token, "programs": {}}
+              "memory_read_bytes_per_second": reads, "threads_worth_cores": cores, "weight_bytes_per_token": a_token, "programs": {}}
     for name, (first, then) in medians.items():
         share = then * a_token / reads
         beside = "" if name == "madang" else f"{ours[0] / first:.2f}x on the prompt, {ours[1] / then:.2f}x in generation"

@@ -183,7 +183,8 @@ int run(const Arguments& arguments, Surroundings& around) {
              {"limit_generated_tokens_per_second", r.generate_limit},
              {"memory_read_bytes_per_second", limits.read_bytes},
              {"float32_multiply_adds_per_second", limits.multiplies_f32},
-             {"int8_multiply_adds_per_second", limits.multiplies_int8}};
+             {"int8_multiply_adds_per_second", limits.multiplies_int8},
+             {"threads_worth_cores", limits.cores()}};
     if (r.guessed > 0) out["guesses"] = r.guessed, out["guesses_right"] = r.accepted;
     if (plan.batch > 1) out["batch"] = plan.batch, out["batch_generated_tokens_per_second"] = r.batch_rate;
     *around.out << out.dump(2) << '\n';

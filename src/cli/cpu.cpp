@@ -80,7 +80,9 @@ Json as_json(const Findings& f) {
           {"formats", ways},
           {"memory_read_bytes_per_second", f.limits.read_bytes},
           {"float32_multiply_adds_per_second", f.limits.multiplies_f32},
-          {"int8_multiply_adds_per_second", f.limits.multiplies_int8}};
+          {"int8_multiply_adds_per_second", f.limits.multiplies_int8},
+          {"float32_multiply_adds_per_second_of_one_thread", f.limits.multiplies_alone},
+          {"threads_worth_cores", f.limits.cores()}};
 }
 
 class Page {
@@ -153,6 +155,11 @@ void show_limits(const Findings& f, Surroundings& around, Page page) {
   page.row(say("reading memory"), giga(f.limits.read_bytes) + " GB/s");
   page.row("float32", around.words(say("{} G multiply-adds/s", giga(f.limits.multiplies_f32))));
   page.row("int8", around.words(say("{} G multiply-adds/s", giga(f.limits.multiplies_int8))));
+  page.row(say("one thread, float32"), say("{} G multiply-adds/s", giga(f.limits.multiplies_alone)));
+  // Threads with a core each are worth 0.9 and more, two to a core hardly over a half.
+  if (f.threads > 1 && f.limits.cores() < 0.75 * f.threads)
+    page.row(Text{}, say("{} threads multiply as much as {} alone: they share cores, or the machine is busy", f.threads,
+                         fmt::format("{:.1f}", f.limits.cores())));
 }
 
 int run(const Arguments& arguments, Surroundings& around) {

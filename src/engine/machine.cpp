@@ -89,7 +89,11 @@ double integer_rate(ThreadPool& pool, const Kernels& k) {
 }  // namespace
 
 MachineLimits measure_limits(ThreadPool& pool, const Kernels& kernels) {
-  return {read_rate(pool), multiply_rate(pool, kernels), integer_rate(pool, kernels)};
+  ThreadPool alone(1);
+  return {.read_bytes = read_rate(pool),
+          .multiplies_f32 = multiply_rate(pool, kernels),
+          .multiplies_int8 = integer_rate(pool, kernels),
+          .multiplies_alone = multiply_rate(alone, kernels)};
 }
 
 }  // namespace madang

@@ -10,9 +10,14 @@ struct MachineLimits {
   // Multiply-adds a second on weights that stay in the caches.
   double multiplies_f32 = 0;   ///< of the float32 kernel
   double multiplies_int8 = 0;  ///< of the integer kernel, on Q8_0
+  double multiplies_alone = 0;  ///< of the float32 kernel on one thread
+
+  /// What the threads are worth, in threads that have a core each: virtual processors are often two to a core, whatever
+  /// the system says, and multiply no more than one.
+  double cores() const { return multiplies_f32 / multiplies_alone; }
 };
 
-/// Takes about a second.
+/// Takes a second or two.
 MachineLimits measure_limits(ThreadPool& pool, const Kernels& kernels);
 
 }  // namespace madang

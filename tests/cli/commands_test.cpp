@@ -229,6 +229,8 @@ TEST(Cli, TellsWhatTheMachineIsAndWhatWasChosen) {
   EXPECT_FALSE(found["cpu"].get<std::string>().empty());
   EXPECT_GT(found["memory_read_bytes_per_second"].get<double>(), 1e8);
   EXPECT_GT(found["int8_multiply_adds_per_second"].get<double>(), 1e7);
+  EXPECT_GT(found["float32_multiply_adds_per_second_of_one_thread"].get<double>(), 1e6);
+  EXPECT_GT(found["threads_worth_cores"].get<double>(), 0);
   EXPECT_EQ(found["formats"].size(), formats().size());
   // The first that is granted, and no twin.
   for (const Json& row : found["kernels_known"])
