@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes a GGUF model with random weights in the shape of a real one, for measuring speed and memory.
 
-    bench/make_model.py OUT.gguf [--shape tinyllama|llama-1b|smol] [--type F16|Q8_0|Q4_0|Q4_K] [--layers N]
+    bench/make_model.py OUT.gguf [--shape tinyllama|llama-1b|smol|mixtral-4x160m|mamba-130m]
+                        [--type F16|Q8_0|Q4_0|Q4_K] [--layers N]
 
 tinyllama in F16 is 2.2 GB. The weights are noise of a sensible size, so that logits stay finite; the vocabulary is
 bytes and made-up pieces. Needs Python 3 and nothing else. The same arguments give the same bytes.
@@ -12,7 +13,11 @@ SHAPES = {  # width, hidden, layers, heads, kv heads, vocabulary
     "tinyllama": (2048, 5632, 22, 32, 4, 32000),
     "llama-1b": (2048, 8192, 16, 32, 8, 128256),
     "smol": (576, 1536, 30, 9, 3, 49152),
+    "mixtral-4x160m": (768, 2048, 12, 12, 4, 32000),
+    "mamba-130m": (768, 1536, 24, 0, 0, 32000),
 }
+EXPERTS, EXPERTS_USED = 4, 2
+STATE, CONVOLUTION, STEP_RANK = 16, 4, 48  # of the Mamba
 # GGUF type id, weights in a block, bytes in a block
 TYPES = {"F32": (0, 1, 4), "F16": (1, 1, 2), "Q4_0": (2, 32, 18), "Q8_0": (8, 32, 34), "Q4_K": (12, 256, 144), "Q6_K": (14, 256, 210)}
 STRING, ARRAY, U32, I32, F32 = 8, 9, 4, 5, 6
@@ -46,6 +51,53 @@ def text(s):
     return struct.pack("<Q", len(b)) + b
 
 
+# ---- tensors: (name, shape as GGUF counts it, type, or for float32 the one value that all of it has)
+
+def attention_tensors(p, opt, value_kind):
+    width, _, _, heads, kv_heads, _ = SHAPES[opt.shape]
+    kv_width = width // heads * kv_heads
+    return [(p + "attn_norm.weight", (width,), 1.0), (p + "ffn_norm.weight", (width,), 1.0),
+            (p + "attn_q.weight", (width, width), opt.type), (p + "attn_k.weight", (width, kv_width), opt.type),
+            (p + "attn_v.weight", (width, kv_width), value_kind), (p + "attn_output.weight", (width, width), opt.type)]
+
+
+def layer_tensors(i, opt):
+    """The tensors of layer i; Q4_K gives values, and every second down, more bits."""
+    width, hidden = SHAPES[opt.shape][:2]
+    p, better = f"blk.{i}.", "Q6_K" if opt.type == "Q4_K" else opt.type
+    down = better if i % 2 else opt.type
+    if opt.shape.startswith("mamba"):
+        return [(p + "attn_norm.weight", (width,), 1.0), (p + "ssm_in.weight", (width, 2 * hidden), opt.type),
+                (p + "ssm_conv1d.weight", (CONVOLUTION, hidden), 0.25), (p + "ssm_conv1d.bias", (hidden,), 0.0),
+                (p + "ssm_x.weight", (hidden, STEP_RANK + 2 * STATE), opt.type),
+                (p + "ssm_dt.weight", (STEP_RANK, hidden), 0.02), (p + "ssm_dt.bias", (hidden,), -3.0),
+                (p + "ssm_a", (STATE, hidden), -1.0), (p + "ssm_d", (hidden,), 1.0),
+                (p + "ssm_out.weight", (hidden, width), opt.type)]
+    if opt.shape.startswith("mixtral"):
+        return attention_tensors(p, opt, better) + [
+            (p + "ffn_gate_inp.weight", (width, EXPERTS), "F16"),
+            (p + "ffn_gate_exps.weight", (width, hidden, EXPERTS), opt.type),
+            (p + "ffn_up_exps.weight", (width, hidden, EXPERTS), opt.type),
+            (p + "ffn_down_exps.weight", (hidden, width, EXPERTS), down)]
+    return attention_tensors(p, opt, better) + [
+        (p + "ffn_gate.weight", (width, hidden), opt.type), (p + "ffn_up.weight", (width, hidden), opt.type),
+        (p + "ffn_down.weight", (hidden, width), down)]
+
+
+def settings(opt, layers):
+    """Of the architecture: (name, number)."""
+    width, hidden, _, heads, kv_heads, vocabulary = SHAPES[opt.shape]
+    common = [("block_count", layers), ("context_length", 8192), ("embedding_length", width), ("vocab_size", vocabulary),
+              ("attention.layer_norm_rms_epsilon", 1e-5)]
+    if opt.shape.startswith("mamba"):
+        return "mamba", common + [("feed_forward_length", 0), ("attention.head_count", 0), ("ssm.conv_kernel", CONVOLUTION),
+                                  ("ssm.inner_size", hidden), ("ssm.state_size", STATE), ("ssm.time_step_rank", STEP_RANK)]
+    experts = [("expert_count", EXPERTS), ("expert_used_count", EXPERTS_USED)] if opt.shape.startswith("mixtral") else []
+    return "llama", common + experts + [
+        ("feed_forward_length", hidden), ("attention.head_count", heads), ("attention.head_count_kv", kv_heads),
+        ("rope.dimension_count", width // heads), ("rope.freq_base", 10000.0)]
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("out")
@@ -53,24 +105,17 @@ def main():
     ap.add_argument("--type", default="F16", choices=[t for t in TYPES if t != "F32"])
     ap.add_argument("--layers", type=int)
     opt = ap.parse_args()
-    width, hidden, layers, heads, kv_heads, vocabulary = SHAPES[opt.shape]
+    width, hidden, layers, _, _, vocabulary = SHAPES[opt.shape]
     layers = opt.layers or layers
-    kv_width = width // heads * kv_heads
     rng = random.Random(1)
-    kinds = {"weight": opt.type, "head": "Q6_K" if opt.type == "Q4_K" else opt.type}
-    if width % TYPES[kinds["weight"]][1] or hidden % TYPES[kinds["weight"]][1]:
+    if width % TYPES[opt.type][1] or hidden % TYPES[opt.type][1]:
         sys.exit(f"{opt.type} needs widths that are multiples of {TYPES[opt.type][1]}: {width}, {hidden}")
 
-    tensors = [("token_embd.weight", (width, vocabulary), kinds["weight"])]
+    tensors = [("token_embd.weight", (width, vocabulary), opt.type)]
     for i in range(layers):
-        p = f"blk.{i}."
-        tensors += [(p + "attn_norm.weight", (width,), "F32"), (p + "ffn_norm.weight", (width,), "F32"),
-                    (p + "attn_q.weight", (width, width), kinds["weight"]), (p + "attn_k.weight", (width, kv_width), kinds["weight"]),
-                    (p + "attn_v.weight", (width, kv_width), kinds["head"] if opt.type == "Q4_K" else kinds["weight"]),
-                    (p + "attn_output.weight", (width, width), kinds["weight"]),
-                    (p + "ffn_gate.weight", (width, hidden), kinds["weight"]), (p + "ffn_up.weight", (width, hidden), kinds["weight"]),
-                    (p + "ffn_down.weight", (hidden, width), kinds["head"] if opt.type == "Q4_K" and i % 2 else kinds["weight"])]
-    tensors += [("output_norm.weight", (width,), "F32"), ("output.weight", (width, vocabulary), kinds["head"])]
+        tensors += layer_tensors(i, opt)
+    tensors += [("output_norm.weight", (width,), 1.0),
+                ("output.weight", (width, vocabulary), "Q6_K" if opt.type == "Q4_K" else opt.type)]
 
     pieces = ["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)] + [chr(b) for b in range(33, 127)] + ["\u2581"]
     pieces += [f"\u2581w{i}" for i in range(vocabulary - len(pieces))]
@@ -80,14 +125,11 @@ def main():
     def put(key, kind, payload):
         meta.append(text(key) + struct.pack("<I", kind) + payload)
 
-    put("general.architecture", STRING, text("llama"))
+    architecture, numbers = settings(opt, layers)
+    put("general.architecture", STRING, text(architecture))
     put("general.name", STRING, text(f"random-{opt.shape}-{opt.type}"))
-    for key, value in (("block_count", layers), ("context_length", 8192), ("embedding_length", width), ("feed_forward_length", hidden),
-                       ("attention.head_count", heads), ("attention.head_count_kv", kv_heads), ("vocab_size", vocabulary),
-                       ("rope.dimension_count", width // heads)):
-        put("llama." + key, U32, struct.pack("<I", value))
-    put("llama.attention.layer_norm_rms_epsilon", F32, struct.pack("<f", 1e-5))
-    put("llama.rope.freq_base", F32, struct.pack("<f", 10000.0))
+    for key, value in numbers:
+        put(f"{architecture}.{key}", *((F32, struct.pack("<f", value)) if isinstance(value, float) else (U32, struct.pack("<I", value))))
     put("tokenizer.ggml.model", STRING, text("llama"))
     put("tokenizer.ggml.tokens", ARRAY, struct.pack("<IQ", STRING, vocabulary) + b"".join(map(text, pieces)))
     put("tokenizer.ggml.scores", ARRAY, struct.pack(f"<IQ{vocabulary}f", F32, vocabulary, *[-float(i) for i in range(vocabulary)]))
@@ -98,7 +140,7 @@ def main():
     align = 32
     infos, offset, sizes = [], 0, []
     for name, shape, kind in tensors:
-        id_, block, bytes_ = TYPES[kind]
+        id_, block, bytes_ = TYPES["F32" if isinstance(kind, float) else kind]
         n = 1
         for d in shape:
             n *= d
@@ -111,8 +153,8 @@ def main():
         f.write(b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(meta)) + b"".join(meta) + b"".join(infos))
         f.write(b"\0" * (-f.tell() % align))
         for (name, shape, kind), size in zip(tensors, sizes):
-            if kind == "F32":
-                f.write(struct.pack("<f", 1.0) * (size // 4))
+            if isinstance(kind, float):
+                f.write(struct.pack("<f", kind) * (size // 4))
             else:
                 noise = blocks.setdefault(kind, noise_blocks(kind, rng))
                 whole, rest = divmod(size, len(noise))

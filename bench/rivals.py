@@ -91,7 +91,8 @@ def compare(options, model, prompt, generate):
     ours = medians["madang"]
     result = {"model": os.path.basename(model), "cpu": told[0]["cpu"], "kernels": told[0]["kernels"],
               "threads": options.threads, "prompt": prompt, "generate": generate, "rounds": options.rounds,
-              "memory_read_bytes_per_second": reads, "threads_worth_cores": cores, "weight_bytes_per_token": a_token, "programs": {}}
+              "memory_read_bytes_per_second": reads, "threads_worth_cores": cores, "weight_bytes_per_token": a_token,
+              "programs": {}}
     for name, (first, then) in medians.items():
         share = then * a_token / reads
         beside = "" if name == "madang" else f"{ours[0] / first:.2f}x on the prompt, {ours[1] / then:.2f}x in generation"
