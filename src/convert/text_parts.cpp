@@ -118,7 +118,11 @@ void write_text_files(const std::string& folder, const Checkpoint& c) {
   if (const Json said = generation_config(c); !said.empty())
     write_text_file(folder, "generation_config.json", said.dump(2) + "\n");
   if (!c.tokenizer()) return;
-  write_text_file(folder, "tokenizer.json", tokenizer_json_of(vocabulary_of(*c.source().gguf())).dump() + "\n");
+  const Vocabulary v = vocabulary_of(*c.source().gguf());
+  if (v.model == "rwkv")
+    write_text_file(folder, "rwkv_vocab_v20230424.txt", world_file_of(v));
+  else
+    write_text_file(folder, "tokenizer.json", tokenizer_json_of(v).dump() + "\n");
   write_text_file(folder, "tokenizer_config.json",
                   tokenizer_config_of(*c.tokenizer(), c.chat_template_text()).dump(2) + "\n");
 }

@@ -58,6 +58,21 @@ std::string unescape(std::string_view s, bool text) {
   return out;
 }
 
+std::string bytes_literal(std::string_view bytes) {
+  const char quote = bytes.find('\'') != bytes.npos && bytes.find('"') == bytes.npos ? '"' : '\'';
+  std::string out = {'b', quote};
+  for (const char c : bytes) {
+    const std::string_view named = "\t\n\r\\";
+    if (c == quote || named.find(c) != named.npos)
+      (out += '\\') += c == '\t' ? 't' : c == '\n' ? 'n' : c == '\r' ? 'r' : c;
+    else if (c >= ' ' && c <= '~')
+      out += c;
+    else
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  return out += quote;
+}
+
 std::string parse_literal(std::string_view s, const std::string& where) {
   bool text = !s.starts_with('b');
   std::string_view quoted = text ? s : s.substr(1);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/mapped_file.h"
+#include "text/literal.h"
 #include "text/pre_table.h"
 #include "text/tokenizer_parts.h"
 #include "text/unicode.h"
@@ -50,6 +51,8 @@ bool is_byte_level(const Json& step) {
       .found(what)
       .hint(say("--no-tokenizer writes the weights alone"));
 }
+
+std::string pad_name(size_t id) { return fmt::format("[PAD{}]", id); }
 
 /// First those rows that say what the file says; the proof decides.
 std::vector<std::string> likely_names(const Json& file) {
@@ -108,8 +111,7 @@ class FromJson {
     for (const Json& t : file_.value("added_tokens", Json::array()))
       set(t["id"], t["content"], t.value("special", false) ? TokenType::control : TokenType::user_defined);
     for (size_t id = 0; id < v_.tokens.size(); ++id)
-      if (v_.tokens[id].empty())
-        v_.tokens[id] = fmt::format("[PAD{}]", id), v_.types[id] = static_cast<int32_t>(TokenType::unused);
+      if (v_.tokens[id].empty()) v_.tokens[id] = pad_name(id), v_.types[id] = static_cast<int32_t>(TokenType::unused);
   }
 
   std::vector<std::pair<std::string, std::string>> merges() const {
@@ -242,6 +244,21 @@ Json pieces_file(const Vocabulary& v) {
   return file;
 }
 
+/// Bytes are spelled as Python's repr() does, without the quotes: llama.cpp's converter does so, its reader expects it.
+Vocabulary vocabulary_of_world(const Tokenizer& was, int64_t size) {
+  Vocabulary v;
+  v.where = was.parts().where, v.model = "rwkv", v.eos = was.eos();
+  for (int32_t id = 0; id < std::max<int64_t>(size, was.size()); ++id) {
+    TokenType type = was.is_special(id) ? TokenType::control : TokenType::normal;
+    std::string spelled = was.token_text(id);
+    if (type == TokenType::normal && !spelled.empty())
+      spelled = bytes_literal(spelled), spelled = spelled.substr(2, spelled.size() - 3);
+    if (spelled.empty()) type = TokenType::unused, spelled = pad_name(static_cast<size_t>(id));
+    v.tokens.push_back(spelled), v.types.push_back(static_cast<int32_t>(type));
+  }
+  return v;
+}
+
 }  // namespace
 
 void same_tokenizer(const Tokenizer& was, const Tokenizer& is) {
@@ -252,6 +269,11 @@ void same_tokenizer(const Tokenizer& was, const Tokenizer& is) {
 Vocabulary vocabulary_of_folder(const std::string& folder, int64_t vocabulary_size) {
   const auto tokenizer = Tokenizer::open(folder);
   if (fs::exists(fs::path(folder) / "tokenizer.json")) return FromJson(folder, *tokenizer, vocabulary_size).run();
+  if (tokenizer->kind() == "RWKV World") {
+    Vocabulary v = vocabulary_of_world(*tokenizer, vocabulary_size);
+    same_tokenizer(*tokenizer, *Tokenizer::from_vocabulary(v));
+    return v;
+  }
   const bool llama2c = fs::exists(fs::path(folder) / "tokenizer.bin");
   const std::string model = (fs::path(folder) / (llama2c ? "tokenizer.bin" : "tokenizer.model")).string();
   if (!fs::exists(model) || !tokenizer->kind().starts_with("sentencepiece")) unsayable(tokenizer->kind(), folder);
@@ -260,7 +282,7 @@ Vocabulary vocabulary_of_folder(const std::string& folder, int64_t vocabulary_si
   Vocabulary v = llama2c ? read_llama2c(text, model) : read_sentencepiece_model(text, model);
   v.pre = "default";
   for (size_t id = v.tokens.size(); id < static_cast<size_t>(vocabulary_size); ++id) {
-    v.tokens.push_back(fmt::format("[PAD{}]", id));
+    v.tokens.push_back(pad_name(id));
     if (!v.types.empty()) v.types.push_back(static_cast<int32_t>(TokenType::unused));
     if (!v.scores.empty()) v.scores.push_back(-1e4f);
   }
@@ -292,6 +314,17 @@ Json tokenizer_json_of(const Vocabulary& v) {
   file["model"]["vocab"] = std::move(vocab);
   const std::string text = file.dump();
   same_tokenizer(*was, *Tokenizer::from_bytes({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, v.where));
+  return file;
+}
+
+std::string world_file_of(const Vocabulary& v) {
+  if (v.model != "rwkv") unsayable(v.model, v.where);
+  const auto was = Tokenizer::from_vocabulary(v);
+  std::string file;
+  for (int32_t id = 0; id < was->size(); ++id)
+    if (const std::string bytes = was->token_bytes(id); type_of(v, static_cast<size_t>(id)) == TokenType::normal)
+      file += fmt::format("{} {} {}\n", id, bytes_literal(bytes), bytes.size());
+  same_tokenizer(*was, *Tokenizer::from_bytes({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, v.where));
   return file;
 }
 

@@ -1,6 +1,6 @@
 // A tokenizer of one kind of file said in the other kind: what conversions carry. Both ways are proved before they are
 // given out: the new one must give the ids of the old one for texts of many scripts.
-// Refused: unigram, WordPiece and RWKV vocabularies, pre-tokenizers that GGUF has no name for.
+// Refused: unigram and WordPiece vocabularies, pre-tokenizers that GGUF has no name for.
 #pragma once
 #include <memory>
 #include <string>
@@ -16,6 +16,8 @@ Vocabulary vocabulary_of_folder(const std::string& folder, int64_t vocabulary_si
 
 /// tokenizer.json of what GGUF keeps. Throws Kind::unsupported.
 Json tokenizer_json_of(const Vocabulary& vocabulary);
+/// rwkv_vocab_v20230424.txt of what GGUF keeps of an RWKV World vocabulary. Throws Kind::unsupported.
+std::string world_file_of(const Vocabulary& vocabulary);
 /// tokenizer_config.json beside it, with or without a chat template.
 Json tokenizer_config_of(const Tokenizer& tokenizer, const std::string& chat_template);
 

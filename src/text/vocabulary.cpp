@@ -132,8 +132,10 @@ class Assembly {
     std::vector<bool> usable(v_.tokens.size());
     for (int32_t id = 0; id < count(); ++id) usable[id] = add_piece(id, fallback);
     build_piece_decoder(rules.add_dummy_prefix);
-    if (unigram) parts_->model = unigram_model(usable, fallback);
-    else parts_->model = make_bpe(parts_->tokens, BpeRules{.byte_symbols = false, .fallback = fallback}, ranks(usable));
+    if (unigram)
+      parts_->model = unigram_model(usable, fallback);
+    else
+      parts_->model = make_bpe(parts_->tokens, BpeRules{.byte_symbols = false, .fallback = fallback}, ranks(usable));
     parts_->add_bos = !unigram;
     parts_->add_eos = unigram;
     parts_->kind = unigram ? "sentencepiece unigram" : "sentencepiece BPE";
@@ -145,8 +147,8 @@ class Assembly {
     return name.find("phi-3") != name.npos || name.find("phi3") != name.npos;
   }
 
-  // User-defined pieces are scored so that they nearly always win: by the best score for each of their bytes. (Scores are
-  // logarithms; sentencepiece's search for the best one starts at zero and so stays there.)
+  // User-defined pieces are scored so that they nearly always win: by the best score for each of their bytes. (Scores
+  // are logarithms; sentencepiece's search for the best one starts at zero and so stays there.)
   std::unique_ptr<WordModel> unigram_model(const std::vector<bool>& usable, const Fallback& fallback) const {
     std::vector<double> scores(v_.scores.begin(), v_.scores.end());
     scores.resize(v_.tokens.size());
@@ -216,6 +218,7 @@ class Assembly {
 
   void rwkv() {
     for (int32_t id = 0; id < count(); ++id) {
+      if (type(id) == TokenType::unused) continue;
       bool special = add_special(id);
       std::string bytes = special ? v_.tokens[id] : unescape(v_.tokens[id], false);
       if (special)
