@@ -31,10 +31,16 @@ enum class Act { silu, gelu_tanh, gelu_erf, relu, relu2, sigmoid, tanh, softplus
 struct Int8Rows {
   static constexpr int64_t most = 12;  ///< divided by every kernel's own number of rows, save the last ones
   int64_t rows = 0, cols = 0, tile = 1;
-  int8_t* code = nullptr;   // [slots, 32]
-  float* scale = nullptr;   // [slots]
-  float* low = nullptr;     // [slots]: -scale * (sum of the codes), for minimums
-  int32_t* less = nullptr;  // [3, slots]: minus the sums of the codes of the group and of its halves, for offsets
+  int8_t* code = nullptr;  // [slots, 32]
+  float* scale = nullptr;  // [slots]
+  float* low = nullptr;    // [slots]: -scale * (sum of the codes), for minimums
+  // [3, slots]: minus the sums of the codes of the group and of its halves, for offsets. Two sums of 16 bits each, as
+  // products of bytes are added in pairs: codes 0 and 1 of every four in the low one, 2 and 3 in the high one.
+  int32_t* less = nullptr;
+
+  static int32_t both(int64_t low, int64_t high) { return static_cast<int32_t>(high * 65536 + (low & 0xFFFF)); }
+  /// Low and high sum together.
+  static int32_t whole(int32_t less) { return static_cast<int16_t>(less) + (less >> 16); }
 
   static int64_t tile_of(int64_t rows) { return rows < most ? rows : most; }
   int64_t groups() const { return cols / 32; }

@@ -26,16 +26,16 @@ void to_int8(const float* x, int64_t begin, int64_t end, const Int8Rows& out) {
       float largest = 0;
       for (int i = 0; i < 32; ++i) largest = std::max(largest, std::fabs(values[i]));
       const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
-      int less[2] = {};
+      int less[2][2] = {};
       for (int i = 0; i < 32; ++i) {
         const int code = static_cast<int>(std::nearbyint(values[i] * inverse));
         out.code[slot * 32 + i] = static_cast<int8_t>(code);
-        less[i / 16] -= code;
+        less[i / 16][i % 4 / 2] -= code;
       }
+      out.less[slot] = Int8Rows::both(less[0][0] + less[1][0], less[0][1] + less[1][1]);
+      for (int h = 0; h < 2; ++h) out.less[(h + 1) * slots + slot] = Int8Rows::both(less[h][0], less[h][1]);
       out.scale[slot] = largest / 127.0f;
-      out.low[slot] = out.scale[slot] * static_cast<float>(less[0] + less[1]);
-      out.less[slot] = less[0] + less[1];
-      for (int h = 0; h < 2; ++h) out.less[(h + 1) * slots + slot] = less[h];
+      out.low[slot] = out.scale[slot] * static_cast<float>(Int8Rows::whole(out.less[slot]));
     }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/table.h"
 #include "quant/bits.h"
 #include "quant/small_floats.h"
 #include "tensor/half.h"
@@ -150,10 +151,10 @@ struct Emulated {
     const F* in[] = {&a, &b, &c, &d};
     return each_byte([&](int i) { return static_cast<int>(in[i / 8]->v[i % 8]); });
   }
-  /// The sums of bytes 0..15 and 16..31.
-  static void half_sums(B x, int32_t out[2]) {
-    out[0] = out[1] = 0;
-    for (int i = 0; i < 32; ++i) out[i / 16] += x.v[i];
+  /// Of bytes 0..15 and 16..31 the sums of the first two of every four, and of the last two.
+  static void pair_sums(B x, int16_t out[2][2]) {
+    std::memset(out, 0, 4 * sizeof(int16_t));
+    for (int i = 0; i < 32; ++i) out[i / 16][i % 4 / 2] += x.v[i];
   }
 };
 
@@ -254,16 +255,16 @@ struct EmulatedPanels {
     return each_byte([&](int i) { return x[i % 4]; });
   }
 
-  /// The sum over a group of products of codes, each below 2^bits, with those of a token; lane i has row i. What begins
-  /// with minus the sum of the token's codes can take the codes' offset away: at its begin or in its total, as suits
-  /// the instruction set.
+  /// The sum over a group of products of codes, each below 2^bits, with those of a token; lane i has row i. `less` is
+  /// Int8Rows': with minus the sums of the token's codes the codes' offset can be taken away, at the begin or in the
+  /// total, as suits the instruction set. A group has eight quads or four; of 6 bits, four.
   template <int bits>
   struct Sum {
     int32_t v[lanes];
 
     template <int offset>
     void begin(const int32_t* less) {
-      for (int32_t& sum : v) sum = *less * offset;
+      for (int32_t& sum : v) sum = Int8Rows::whole(*less) * offset;
     }
     /// Codes as add() takes them.
     static B prepared(B codes) { return codes; }

@@ -141,7 +141,7 @@ template <class P, PanelForm form, int R, int T>
           [[maybe_unused]] F low;
           if constexpr (form.minimum)
             low = halves == 1 ? P::set(x.low[slot + t])
-                              : P::set(x.scale[slot + t] * static_cast<float>(x.less[(h + 1) * slots + slot + t]));
+                              : P::set(x.scale[slot + t] * static_cast<float>(Int8Rows::whole(less[t])));
           each_of<R>([&](auto r) {
             acc[r][t] = P::fma(sum[r][t].template total<form.offset>(less + t), P::mul(scale[r], x_scale), acc[r][t]);
             if constexpr (form.minimum) acc[r][t] = P::fma(minimum[r], low, acc[r][t]);
@@ -210,12 +210,12 @@ void to_int8(const float* x, int64_t begin, int64_t end, const Int8Rows& out) {
       for (auto& f : v) f = V::round(V::mul(f, inverse));
       const auto codes = V::pack(v[0], v[1], v[2], v[3]);
       V::store_bytes(out.code + slot * 32, codes);
-      int32_t sums[2];
-      V::half_sums(codes, sums);
+      int16_t sums[2][2];
+      V::pair_sums(codes, sums);
+      out.less[slot] = Int8Rows::both(-sums[0][0] - sums[1][0], -sums[0][1] - sums[1][1]);
+      for (int h = 0; h < 2; ++h) out.less[(h + 1) * slots + slot] = Int8Rows::both(-sums[h][0], -sums[h][1]);
       out.scale[slot] = largest / 127.0f;
-      out.low[slot] = out.scale[slot] * static_cast<float>(-sums[0] - sums[1]);
-      out.less[slot] = -sums[0] - sums[1];
-      for (int h = 0; h < 2; ++h) out.less[(h + 1) * slots + slot] = -sums[h];
+      out.low[slot] = out.scale[slot] * static_cast<float>(Int8Rows::whole(out.less[slot]));
     }
 }
 

@@ -119,25 +119,26 @@ struct Avx2 {
     // The packs work within halves: put the dwords back in order.
     return _mm256_permutevar8x32_epi32(_mm256_packs_epi16(ab, cd), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
   }
-  static void half_sums(B x, int32_t out[2]) {
-    const __m256i sums = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), x), _mm256_set1_epi16(1));
-    int32_t lanes[8];
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(lanes), sums);
-    out[0] = lanes[0] + lanes[1] + lanes[2] + lanes[3], out[1] = lanes[4] + lanes[5] + lanes[6] + lanes[7];
+  static void pair_sums(B x, int16_t out[2][2]) {
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), x);  // of each half four times both
+    const __m256i two = _mm256_add_epi16(pairs, _mm256_shuffle_epi32(pairs, 0x4E));
+    const __m256i one = _mm256_add_epi16(two, _mm256_shuffle_epi32(two, 0xB1));
+    const int32_t low = _mm256_cvtsi256_si32(one), high = _mm256_extract_epi32(one, 4);
+    std::memcpy(out[0], &low, 4), std::memcpy(out[1], &high, 4);
   }
 };
 
 // The panel vocabulary without VNNI: products of unsigned and signed bytes are added in pairs into 16 bits, and there
-// over as many quads as fit: codes below 2^4 eight times (8 * 2 * 15 * 127 = 30480), below 2^5 four times, below 2^6
-// twice. Sums that fit a whole group take one register, wider ones two.
+// over all quads of a group. Codes below 2^4 fit (eight quads: 8 * 2 * 15 * 127 = 30480). Wider ones do not, but with
+// their middle taken away the sum does: 8 * 2 * 16 * 127 = 32512 for codes below 2^5, and for those below 2^6, whose
+// groups have four quads, 4 * 2 * 32 * 127, the same. So their sums begin with minus the middle times the token's sums
+// and wrap around on their way as they like: only the end must fit.
 struct Avx2Panels {
   static constexpr int lanes = 8, wide = 2;
   template <int bits>
   static constexpr int together = 2;
   template <int bits>
-  static constexpr int tokens = bits <= 4   ? 6
-                                : bits == 8 ? 4
-                                            : 3;
+  static constexpr int tokens = bits == 8 ? 4 : 6;
   using F = __m256;
   using B = __m256i;
 
@@ -187,25 +188,26 @@ struct Avx2Panels {
 
   template <int bits>
   struct Sum {
-    static constexpr int fit = bits <= 4 ? 8 : bits == 5 ? 4 : 2;  // quads
-    B narrow, wide;
+    static constexpr int middle = bits <= 4 ? 0 : 1 << (bits - 1);
+    B pairs;
 
     template <int offset>
-    void begin(const int32_t*) {}
+    void begin(const int32_t* less) {
+      if constexpr (middle) pairs = _mm256_slli_epi16(_mm256_set1_epi32(*less), bits - 1);
+    }
     static B prepared(B codes) { return codes; }
     template <int at>
     void add(B codes, B x) {
+      static_assert(bits < 6 || at < 4);
       const B product = _mm256_maddubs_epi16(codes, x);
-      narrow = at % fit == 0 ? product : _mm256_add_epi16(narrow, product);
-      in_order(narrow);
-      if constexpr (bits > 4 && at % fit == fit - 1)
-        wide = at < fit ? widened(narrow) : _mm256_add_epi32(wide, widened(narrow));
+      pairs = middle == 0 && at == 0 ? product : _mm256_add_epi16(pairs, product);
+      in_order(pairs);
     }
     template <int offset>
     F total(const int32_t* less) const {
-      B sum = bits > 4 ? wide : widened(narrow);
-      if constexpr (offset)
-        sum = _mm256_add_epi32(sum, _mm256_slli_epi32(_mm256_set1_epi32(*less), std::countr_zero(unsigned{offset})));
+      B sum = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+      if constexpr (offset != middle)
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_set1_epi32(*less), _mm256_set1_epi16(offset - middle)));
       return _mm256_cvtepi32_ps(sum);
     }
   };
@@ -213,7 +215,6 @@ struct Avx2Panels {
  private:
   // Left to themselves, compilers turn a chain of integer sums into a tree of more sums than there are registers.
   static void in_order(B& sum) { asm volatile("" : "+x"(sum)); }
-  static B widened(B pairs) { return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
 };
 
 // Bytes use all eight bits, and unsigned they would overflow: |c - 128| times x with the sign of c - 128, pairs at most
@@ -227,7 +228,8 @@ struct Avx2Panels::Sum<8> {
   static B prepared(B codes) { return _mm256_xor_si256(codes, _mm256_set1_epi8(-128)); }
   template <int at>
   void add(B codes, B x) {
-    const B sum = widened(_mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes)));
+    const B pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes));
+    const B sum = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
     wide = at == 0 ? sum : _mm256_add_epi32(wide, sum);
     in_order(wide);
   }

@@ -70,8 +70,7 @@ struct Avx512Panels {
 
     template <int offset>
     void begin(const int32_t* less) {
-      sum = offset ? _mm512_slli_epi32(_mm512_set1_epi32(*less), std::countr_zero(unsigned{offset}))
-                   : _mm512_setzero_si512();
+      sum = offset ? _mm512_madd_epi16(_mm512_set1_epi32(*less), _mm512_set1_epi16(offset)) : _mm512_setzero_si512();
     }
     static B prepared(B codes) { return codes; }
     template <int at>
