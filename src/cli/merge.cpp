@@ -41,7 +41,7 @@ int run(const Arguments& arguments, Surroundings& around) {
   const auto adapter = arguments.text("--lora");
   const auto linear = arguments.real("--linear", -1e3, 1e3), slerp = arguments.real("--slerp", 0, 1);
   if (adapter.has_value() + linear.has_value() + slerp.has_value() != 1)
-    throw Error(Kind::usage, say("one of {} is needed", "--lora DIR, --slerp T, --linear W"));
+    throw Error(Kind::usage, say("one of {} is needed", "--lora PATH, --slerp T, --linear W"));
   const size_t models = adapter ? 1 : 2;
   if (given.size() != models + 1)
     throw Error(Kind::usage, say("{} is needed", adapter ? "BASE OUT" : "A B OUT")).found(std::to_string(given.size()));
@@ -71,10 +71,10 @@ Command merge_command() {
       .about = {say(
           "OUT ending with .gguf is a GGUF file, any other OUT a folder as Hugging Face repositories are, with "
           "A's configuration and tokenizer; A and B may be any files that madang reads. With --lora the "
-          "adapter of peft's files is added to A's weights: what it touches becomes float32, so that the "
+          "adapter, of peft's files or GGUF, is added to A's weights: what it touches becomes float32, so that the "
           "merged model answers as A with --lora does. With --slerp or --linear every tensor of the result "
           "lies between A's and B's.")},
-      .flags = {{"--lora", "", "DIR", say("a LoRA adapter to add, as peft writes it")},
+      .flags = {{"--lora", "", "PATH", say("a LoRA adapter to add: a folder as peft writes it, or a GGUF file")},
                 {"--slerp", "", "T", say("along the arc from A (0) to B (1), tensor by tensor")},
                 {"--linear", "", "W", say("(1 - W) A + W B")},
                 {"--type", "", "f32|f16|bf16|q8_0", say("of the matrices that change (q8_0: GGUF only)")},

@@ -29,7 +29,9 @@ std::vector<Flag> work_flags(bool fast) {
   };
 }
 
-std::vector<Flag> adapter_flags() { return {{"--lora", "", "DIR", say("a LoRA adapter to add, as peft writes it")}}; }
+std::vector<Flag> adapter_flags() {
+  return {{"--lora", "", "PATH", say("a LoRA adapter to add: a folder as peft writes it, or a GGUF file")}};
+}
 
 std::vector<Flag> guess_flags() {
   return {

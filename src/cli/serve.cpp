@@ -258,7 +258,8 @@ std::vector<Flag> place_flags() {
 std::vector<Flag> model_flags() {
   return joined(
       {{"--memory", "", "SIZE", say("what open models may take, as 8G (else four fifths of the memory)")},
-       {"--lora", "", "NAME=DIR", say("a LoRA adapter for the model of that name (DIR alone: for the only one)"), true},
+       {"--lora", "", "NAME=PATH", say("a LoRA adapter for the model of that name (PATH alone: for the only one)"),
+        true},
        {"--prompt-lookup", "", "", say("guess ahead what stood there before, where a text repeats: faster, the same")},
        {"--draft-model", "", "NAME=MODEL",
         say("a smaller model that guesses ahead for the one of that name (MODEL alone: for the only one)"), true},

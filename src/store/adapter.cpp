@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "store/adapter_gguf.h"
 #include "store/bounds.h"
 #include "store/safetensors.h"
 
@@ -61,10 +62,17 @@ struct Adapter::Pair {
 
 std::shared_ptr<Adapter> Adapter::read(const std::string& folder, Use use) {
   const fs::path at(folder);
+  std::error_code ignored;
+  if (fs::is_regular_file(at, ignored)) {
+    if (use == Use::train) throw Error(Kind::unsupported, say("adapters in GGUF are not trained")).at(folder);
+    std::shared_ptr<Adapter> adapter(new Adapter(AdapterConfig::read(folder), folder));
+    adapter->untaken_ = gguf_adapter_factors(folder);
+    return adapter;
+  }
   if (!fs::exists(at / "adapter_config.json") || !fs::exists(at / "adapter_model.safetensors"))
     throw Error(Kind::missing, say("there is no adapter in the folder"))
         .at(folder)
-        .expected("adapter_config.json, adapter_model.safetensors");
+        .expected("adapter_config.json, adapter_model.safetensors; *.gguf");
   std::shared_ptr<Adapter> adapter(new Adapter(AdapterConfig::read((at / "adapter_config.json").string()), folder));
   adapter->trained_ = use == Use::train;
   if (adapter->trained_ && adapter->config_.dropout() > 0)

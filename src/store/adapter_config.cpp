@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "store/adapter_gguf.h"
 #include "store/bounds.h"
 #include "text/pattern.h"
 
@@ -85,7 +86,9 @@ AdapterConfig::AdapterConfig(int64_t rank, double alpha, const Json& targets, bo
                          {"inference_mode", true}},
                     "LoRA") {}
 
-AdapterConfig AdapterConfig::read(const std::string& path) { return AdapterConfig(read_json(path), path); }
+AdapterConfig AdapterConfig::read(const std::string& path) {
+  return AdapterConfig(path.ends_with(".json") ? read_json(path) : gguf_adapter_config(path), path);
+}
 
 AdapterConfig::AdapterConfig(Json json, std::string where) : json_(std::move(json)), where_(std::move(where)) {
   if (!json_.is_object())

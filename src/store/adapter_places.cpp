@@ -1,8 +1,10 @@
 // Where peft looks for a layer's matrix. Modules are called as transformers calls them: as the architecture's
-// repositories name tensors, for which its rules hold, except that experts have become one tensor a kind.
+// repositories name tensors, for which its rules hold, except that experts have become one tensor a kind. And where an
+// adapter in GGUF keeps it: by the rules of GGUF files.
 #include <charconv>
 
 #include "store/adapter.h"
+#include "store/adapter_gguf.h"
 #include "store/rules.h"
 
 namespace madang {
@@ -72,6 +74,26 @@ std::vector<AdapterPlace> adapter_places(const std::string& layer, int64_t rows,
     }
   places.push_back({.module = layer});
   add_experts(layer, rows, config, places);
+  return places;
+}
+
+std::vector<GgufPlace> gguf_adapter_places(const std::string& layer, int64_t rows, const Config& config) {
+  std::vector<GgufPlace> places;
+  std::vector<std::string> pieces;
+  for (std::span<const Rule> table : rules_of(Layout::gguf, config.architecture()).tables)
+    for (const Rule& rule : table) {
+      if (!fits(rule.name, layer + ".weight", pieces)) continue;
+      AdapterPlace place{.module = filled(rule.stored, pieces)};
+      if (rule.make == latent_keys || rule.make == latent_values)
+        place = latent_place(place.module, config, last_piece(pieces), rule.make == latent_values);
+      else if (rule.make == expert)
+        place.expert = last_piece(pieces);
+      else if (rule.make == first_of_heads || rule.make == second_of_heads)
+        place.out = 2 * rows;
+      else if (rule.make && rule.make != unpair)
+        continue;
+      places.push_back({place, &rule, pieces});
+    }
   return places;
 }
 

@@ -8,7 +8,10 @@
 #include <set>
 
 #include "base/error.h"
+#include "store/adapter_gguf.h"
 #include "store/bounds.h"
+#include "store/config_to_gguf.h"
+#include "store/gguf.h"
 #include "store/rules.h"
 
 namespace madang {
@@ -157,6 +160,44 @@ struct Scope::State {
     return places;
   }
 
+  bool adapter_in_gguf() const { return adapter->config().json().contains(adapter_architecture); }
+
+  /// Throws Kind::mismatch if the adapter says it is for another architecture.
+  void check_adapter() const {
+    if (!adapter || !adapter_in_gguf()) return;
+    const auto made_for = adapter->config().json().at(adapter_architecture).get<std::string>();
+    const std::string own = source->gguf() ? std::string(source->gguf()->architecture()) : gguf_architecture(config);
+    if (made_for != own)
+      throw Error(Kind::mismatch, say("the adapter is for another architecture"))
+          .at(adapter->path())
+          .expected(own)
+          .found(shown(made_for));
+  }
+
+  /// Of an adapter in GGUF, rows brought from the order of such files to the layer's.
+  std::shared_ptr<const AdapterPart> find_in_gguf(const std::string& layer, int64_t rows, int64_t cols) const {
+    for (const auto& [spot, rule, pieces] : gguf_adapter_places(layer, rows, config)) {
+      const bool moved = rule->make == unpair || rule->make == first_of_heads || rule->make == second_of_heads;
+      const auto found = adapter->find({spot}, moved && spot.out > 0 ? spot.out : rows, cols);
+      if (!found || !moved) {
+        if (found) return found;
+        continue;
+      }
+      const size_t bytes = static_cast<size_t>(found->b.rows * found->b.cols) * sizeof(float);
+      const StoredTensor b{.name = spot.module,
+                           .format = &f32_format,
+                           .dtype = DType::f32,
+                           .shape = {found->b.rows, found->b.cols},
+                           .bytes = {found->b.bytes, bytes}};
+      const StoredTensor* part = &b;
+      const StoredTensor made = rule->make({std::span(&part, 1), *rule, config, pieces});
+      auto own = std::make_shared<AdapterPart>(*found);
+      own->b = {&f32_format, made.bytes.data(), rows, found->b.cols, made.owner, nullptr};
+      return own;
+    }
+    return nullptr;
+  }
+
   std::string place(const StoredTensor& t) const {
     return fmt::format("{}, {}", t.file ? t.file->path() : source->path(), shown(t.name));
   }
@@ -234,15 +275,16 @@ bool Scope::has(std::string_view name) const {
 
 std::shared_ptr<const AdapterPart> Scope::low_rank(int64_t rows, int64_t cols) const {
   if (!state_->adapter) return nullptr;
-  const auto places = state_->adapter_places(path_, full("weight"), rows);
-  auto found = state_->adapter->find(places, rows, cols);
+  const bool in_gguf = state_->adapter_in_gguf();
+  auto found = in_gguf ? state_->find_in_gguf(path_, rows, cols)
+                       : state_->adapter->find(state_->adapter_places(path_, full("weight"), rows), rows, cols);
   if (!found) return nullptr;
   // llama.cpp's converter takes q, k and v of the kv heads apart; peft's rows lie as the repository has them.
-  if (state_->source->layout() == Layout::gguf && path_.ends_with(".query_key_value") &&
+  if ((state_->source->layout() == Layout::gguf) != in_gguf && path_.ends_with(".query_key_value") &&
       state_->config.integer("num_key_value_heads") > 1)
     throw Error(Kind::unsupported, say("the file keeps the rows of {} in another order than the adapter", shown(path_)))
         .at(state_->source->path())
-        .hint(say("open the model's safetensors"));
+        .hint(in_gguf ? say("open the model's GGUF file") : say("open the model's safetensors"));
   state_->adapted.push_back({full("weight"), rows, cols, found});
   return found;
 }
@@ -254,6 +296,7 @@ WeightStore::WeightStore(std::shared_ptr<const Source> source, const Config& con
   state_->hold = hold;
   state_->rules = rules_of(source->layout(), config.architecture());
   state_->source = std::move(source), state_->config = config;
+  state_->check_adapter();
 }
 
 WeightStore::WeightStore(const Config& config) : state_(std::make_shared<Scope::State>()) {

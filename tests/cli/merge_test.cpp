@@ -3,7 +3,10 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "base/json.h"
+#include "base/random.h"
 #include "cli/commands.h"
+#include "store/gguf_write.h"
 #include "store/safetensors.h"
 #include "support.h"
 
@@ -57,6 +60,135 @@ TEST(Merge, AnswersAsTheAdaptedModel) {
   EXPECT_EQ(call({"merge", base, folder / "out", "--lora", adapter}), 9);  // it is there already
   ASSERT_EQ(call({"merge", base, folder / "out", "--lora", adapter, "--force", "--type", "f16"}), 0);
   EXPECT_LE(apart(adapted, logits(folder, {folder / "out"})), 1e-2);
+}
+
+/// What convert_lora_to_gguf.py of llama.cpp writes.
+void write_gguf_adapter(const std::string& path, const std::vector<NamedTensor>& tensors,
+                        const std::string& architecture = "llama", const std::string& type = "adapter") {
+  GgufWriter out(path);
+  out.put("general.architecture", architecture);
+  out.put("general.type", type);
+  out.put("adapter.type", "lora");
+  out.put("adapter.lora.alpha", 6.0f);
+  for (const NamedTensor& t : tensors) {
+    std::vector<int64_t> shape(t.tensor.shape.dim.begin(), t.tensor.shape.dim.begin() + t.tensor.shape.rank);
+    out.declare(t.name, f32_format, shape);
+  }
+  out.begin();
+  for (const NamedTensor& t : tensors)
+    out.write({static_cast<const uint8_t*>(t.tensor.data), static_cast<size_t>(t.tensor.bytes())});
+  out.finish();
+}
+
+/// One adapter in both kinds of files: queries and keys of rank 4, all experts of rank 3.
+class TwoFiles {
+ public:
+  explicit TwoFiles(const test::TemporaryFolder& folder) {
+    for (int64_t layer = 0; layer < 2; ++layer) {
+      attention(layer, "q", 48), attention(layer, "k", 24);
+      experts(layer, "w1", "gate", 48, 20), experts(layer, "w3", "up", 48, 20), experts(layer, "w2", "down", 20, 48);
+    }
+    std::filesystem::create_directory(folder / "peft");
+    std::ofstream(folder / "peft/adapter_config.json")
+        << Json{{"r", 4}, {"lora_alpha", 6}, {"rank_pattern", {{"w[123]", 3}}}}.dump();
+    write_safetensors(folder / "peft/adapter_model.safetensors", peft);
+    write_gguf_adapter(folder / "adapter.gguf", gguf);
+  }
+  std::vector<NamedTensor> peft, gguf;
+
+ private:
+  Buffer drawn(Shape shape) {
+    Buffer b(DType::f32, shape);
+    for (int64_t i = 0; i < b.view().numel(); ++i) b.f32()[i] = static_cast<float>(random_.uniform() - 0.5) * 0.4f;
+    kept_.push_back(b);
+    return b;
+  }
+  void put_peft(const std::string& module, const Buffer& a, const Buffer& b) {
+    peft.push_back({"base_model.model." + module + ".lora_A.weight", a});
+    peft.push_back({"base_model.model." + module + ".lora_B.weight", b});
+  }
+  void put_gguf(const std::string& name, const Buffer& a, const Buffer& b) {
+    gguf.push_back({name + ".weight.lora_a", a}), gguf.push_back({name + ".weight.lora_b", b});
+  }
+
+  // llama.cpp turns neighbouring rows of a head where transformers turns its halves.
+  void attention(int64_t layer, const std::string& which, int64_t rows) {
+    constexpr int64_t rank = 4, head = 12;
+    const Buffer a = drawn({rank, 48}), b = drawn({rows, rank}), paired = drawn({rows, rank});
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t at = i % head, to = i - at + (at < head / 2 ? 2 * at : 2 * (at - head / 2) + 1);
+      std::copy_n(b.view().row(i), rank, paired.view().row(to));
+    }
+    put_peft(fmt::format("model.layers.{}.self_attn.{}_proj", layer, which), a, b);
+    put_gguf(fmt::format("blk.{}.attn_{}", layer, which), a, paired);
+  }
+
+  void experts(int64_t layer, const std::string& theirs, const std::string& name, int64_t in, int64_t out) {
+    constexpr int64_t rank = 3, count = 4;
+    const Buffer a = drawn({count, rank, in}), b = drawn({count, out, rank});
+    for (int64_t e = 0; e < count; ++e) {
+      const Buffer one_a = drawn({rank, in}), one_b = drawn({out, rank});
+      std::copy_n(a.f32() + e * rank * in, rank * in, one_a.f32());
+      std::copy_n(b.f32() + e * rank * out, rank * out, one_b.f32());
+      put_peft(fmt::format("model.layers.{}.block_sparse_moe.experts.{}.{}", layer, e, theirs), one_a, one_b);
+    }
+    put_gguf(fmt::format("blk.{}.ffn_{}_exps", layer, name), a, b);
+  }
+
+  Random random_{test::seed()};
+  std::vector<Buffer> kept_;
+};
+
+TEST(Merge, AnAdapterInGgufIsTheOneInPeftsFiles) {
+  test::TemporaryFolder folder;
+  const TwoFiles files(folder);
+  const std::string peft = folder / "peft", gguf = folder / "adapter.gguf";
+  ASSERT_EQ(call({"convert", base, folder / "base.gguf", "--type", "f32"}), 0);
+  const auto plain = logits(folder, {base});
+  for (const std::string& from : {base, std::string(folder / "base.gguf")}) {
+    const auto adapted = logits(folder, {from, "--lora", peft});
+    EXPECT_GT(apart(adapted, plain), 1e-2);
+    EXPECT_EQ(logits(folder, {from, "--lora", gguf}), adapted) << from;
+    for (const char* out : {"merged", "merged.gguf"}) {
+      ASSERT_EQ(call({"merge", from, folder / out, "--lora", gguf, "--force"}), 0);
+      EXPECT_LE(apart(adapted, logits(folder, {folder / out})), 1e-5) << from << out;
+    }
+  }
+}
+
+TEST(Merge, AdaptersInGgufThatAreNoneAreRefused) {
+  test::TemporaryFolder folder;
+  const TwoFiles files(folder);
+  const std::string path = folder / "other.gguf";
+  const auto code = [&] { return call({"logits", base, "--ids", "5,9", "--out", folder / "x", "--lora", path}); };
+  write_gguf_adapter(path, files.gguf);
+  EXPECT_EQ(code(), 0);
+  write_gguf_adapter(path, files.gguf, "qwen2");
+  EXPECT_EQ(code(), 6);
+  write_gguf_adapter(path, files.gguf, "llama", "model");
+  EXPECT_EQ(code(), 5);
+  write_gguf_adapter(path, {});
+  EXPECT_EQ(code(), 3);
+  std::vector<NamedTensor> changed = files.gguf;
+  changed.pop_back();
+  write_gguf_adapter(path, changed);
+  EXPECT_EQ(code(), 3);  // half a pair
+  changed = files.gguf;
+  changed.push_back({"blk.0.attn_norm.weight", changed[0].tensor});
+  write_gguf_adapter(path, changed);
+  EXPECT_EQ(code(), 5);
+  changed.back().name = "blk.2.attn_q.weight.lora_a";
+  changed.push_back({"blk.2.attn_q.weight.lora_b", files.gguf[1].tensor});
+  write_gguf_adapter(path, changed);
+  EXPECT_EQ(code(), 6);  // there are two layers
+  changed = files.gguf;
+  std::swap(changed[0].tensor, changed[1].tensor);
+  write_gguf_adapter(path, changed);
+  EXPECT_EQ(code(), 6);  // [out, r] and [r, in]
+  changed = files.gguf;
+  changed[1].tensor = changed[3].tensor;
+  write_gguf_adapter(path, changed);
+  EXPECT_EQ(code(), 6);  // keys' rows for queries
 }
 
 TEST(Merge, MixesAlongTheLineAndTheArc) {
