@@ -8,12 +8,13 @@
 namespace madang {
 namespace {
 
-// Expressions that split one after another, then bytes.
+// Expressions that split one after another, then bytes. Hugging Face tokenizers wants every field of a step.
 Json splits(std::initializer_list<const char*> expressions) {
   Json steps = Json::array();
   for (const char* expression : expressions)
-    steps.push_back({{"type", "Split"}, {"pattern", {{"Regex", expression}}}, {"behavior", "Isolated"}});
-  steps.push_back({{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}});
+    steps.push_back(
+        {{"type", "Split"}, {"pattern", {{"Regex", expression}}}, {"behavior", "Isolated"}, {"invert", false}});
+  steps.push_back({{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}});
   return {{"type", "Sequence"}, {"pretokenizers", steps}};
 }
 
@@ -84,9 +85,9 @@ Json deepseek_v3() {
 // Falcon's later steps see bytes as letters, and some of those letters are digits to Unicode.
 Json falcon() {
   return Json::parse(R"({"type": "Sequence", "pretokenizers": [
-    {"type": "Punctuation", "behavior": "Contiguous"}, {"type": "ByteLevel", "add_prefix_space": false},
+    {"type": "Punctuation", "behavior": "Contiguous"}, {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true},
     {"type": "Digits", "individual_digits": false},
-    {"type": "Split", "pattern": {"Regex": "[0-9][0-9][0-9]"}, "behavior": "Isolated"}]})");
+    {"type": "Split", "pattern": {"Regex": "[0-9][0-9][0-9]"}, "behavior": "Isolated", "invert": false}]})");
 }
 Json bloom() { return splits({R"( ?[^(\s|.,!?…。，、।۔،)]+)"}); }
 Json viking() { return splits({R"( ?[^(\s|.,!?…。，、।۔،)]+)", R"(\p{N})"}); }

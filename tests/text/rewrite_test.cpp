@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "support.h"
+#include "text/pre_table.h"
 #include "tokenizer_samples.h"
 
 namespace madang {
@@ -36,6 +37,18 @@ TEST(Rewrite, ByteLevelVocabulariesComeBackFromTheirJson) {
     EXPECT_EQ(back.types, v.types) << pre;
     EXPECT_EQ(back.eos, v.eos) << pre;
     EXPECT_NO_THROW(same_tokenizer(*Tokenizer::from_vocabulary(v), *Tokenizer::from_vocabulary(back))) << pre;
+  }
+}
+
+// Fields without which Hugging Face tokenizers refuses a file.
+TEST(Rewrite, EveryStepSaysAllThatIsAskedOfIt) {
+  for (const std::string& pre : pre_names()) {
+    const Json steps = tokenizer_json_of(small_vocabulary(pre))["pre_tokenizer"]["pretokenizers"];
+    ASSERT_FALSE(steps.empty()) << pre;
+    for (const Json& step : steps) {
+      if (step["type"] == "Split") EXPECT_TRUE(step.contains("invert") && step.contains("behavior")) << pre;
+      if (step["type"] == "ByteLevel") EXPECT_TRUE(step.contains("trim_offsets")) << pre;
+    }
   }
 }
 
