@@ -10,7 +10,8 @@ namespace madang {
 Moe::Moe(const Scope& scope, const Shape& s) : shape_(s), router_(scope / s.router, s.width, s.experts, s.router_bias) {
   if (s.groups < 1 || s.experts % s.groups != 0 || s.groups_kept < 1 || s.groups_kept > s.groups)
     throw Error(Kind::format, say("{} experts do not make {} groups", s.experts, s.groups)).at(scope.path());
-  const int within = s.experts / s.groups * s.groups_kept;  // more would have to come from groups that are out
+  // More than the groups hold: DeepSeek V3 goes on with experts of other groups, V2 with nothing.
+  const int within = s.judges > 1 ? s.experts : s.experts / s.groups * s.groups_kept;
   if (s.chosen < 1 || s.chosen > within)
     throw Error(Kind::format, say("a token cannot be sent to {} experts", s.chosen))
         .at(scope.path())

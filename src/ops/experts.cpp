@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "ops/ops.h"
 
@@ -37,6 +38,19 @@ std::vector<float> chosen_by(const float* scores, int64_t experts, const Choice&
   return by;
 }
 
+/// Fewer than k are left inside the best groups: DeepSeek V3's class goes on with experts outside, between which
+/// nothing decides but how torch.topk searches. It is the search of the C++ library over values and their places.
+void choose_beyond(const std::vector<float>& by, int k, std::vector<int32_t>& order) {
+  std::vector<std::pair<float, int32_t>> queue;
+  for (size_t e = 0; e < by.size(); ++e) queue.emplace_back(by[e], static_cast<int32_t>(e));
+  const auto more = [](const auto& a, const auto& b) { return a.first > b.first; };
+  if (static_cast<size_t>(k) * 64 <= by.size())
+    std::partial_sort(queue.begin(), queue.begin() + k, queue.end(), more);
+  else
+    std::nth_element(queue.begin(), queue.begin() + k - 1, queue.end(), more);
+  std::ranges::transform(queue, order.begin(), [](const auto& one) { return one.second; });
+}
+
 }  // namespace
 
 Routed top_k(Ctx& c, Tensor probabilities, const Choice& choice) {
@@ -46,15 +60,19 @@ Routed top_k(Ctx& c, Tensor probabilities, const Choice& choice) {
   Tensor weights = c.make({tokens, k});
   auto* ids = c.arena.take_array<int32_t>(tokens * k);
   Tensor sums = c.make({tokens});
+  const int64_t inside = experts / choice.groups * (choice.groups > 1 ? choice.groups_kept : 1);
   std::vector<int32_t> order(static_cast<size_t>(experts));
   for (int64_t t = 0; t < tokens; ++t) {
     const float* p = probabilities.row(t);
     const std::vector<float> by = chosen_by(p, experts, choice);
     std::iota(order.begin(), order.end(), 0);
-    std::partial_sort(order.begin(), order.begin() + k, order.end(), [&](int32_t a, int32_t b) {
-      const float x = by[static_cast<size_t>(a)], y = by[static_cast<size_t>(b)];
-      return x > y || (x == y && a < b);
-    });
+    if (k > inside)
+      choose_beyond(by, k, order);
+    else
+      std::partial_sort(order.begin(), order.begin() + k, order.end(), [&](int32_t a, int32_t b) {
+        const float x = by[static_cast<size_t>(a)], y = by[static_cast<size_t>(b)];
+        return x > y || (x == y && a < b);
+      });
     float sum = 0;
     for (int j = 0; j < k; ++j) sum += p[ids[t * k + j] = order[static_cast<size_t>(j)]];
     sums.f32()[t] = renormalize ? sum : 1.0f;

@@ -1,5 +1,7 @@
 // What each op computes, against its formula written out in float64; what passes through a file of kernels is held
 // against the formula in every table. Products, attention and cuts along the sequence are in forward_test.cpp.
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -236,6 +238,39 @@ TEST_P(Meaning, RowNorms) {  // || w + f b a ||
       ASSERT_NEAR(norms.f32()[i], std::sqrt(sum), 1e-5 * std::sqrt(sum) + 1e-6);
     }
   });
+}
+
+// The best of four groups holds two experts of the three: the third is torch.topk's (2.13, on a CPU).
+TEST(Choosing, GoesOnBeyondTheGroupsAsTorchDoes) {
+  const struct {
+    std::array<float, 8> scores;
+    std::array<int32_t, 3> chosen;
+  } cases[] = {
+      {{0.41f, 0.70f, 0.72f, 0.15f, 0.21f, 0.62f, 0.55f, 0.97f}, {4, 6, 7}},
+      {{0.69f, 0.56f, 0.81f, 0.96f, 0.32f, 0.84f, 0.46f, 0.31f}, {2, 3, 6}},
+      {{0.13f, 0.79f, 0.84f, 0.03f, 0.87f, 0.45f, 0.64f, 0.50f}, {4, 5, 6}},
+      {{0.81f, 0.07f, 0.10f, 0.83f, 0.65f, 0.71f, 0.01f, 0.00f}, {4, 5, 6}},
+      {{0.53f, 0.63f, 0.34f, 0.98f, 0.47f, 0.44f, 0.15f, 0.93f}, {2, 3, 6}},
+      {{0.46f, 0.93f, 0.14f, 0.62f, 0.13f, 0.29f, 0.61f, 0.86f}, {4, 6, 7}},
+      {{0.46f, 0.88f, 0.81f, 0.13f, 0.17f, 0.61f, 0.90f, 0.67f}, {4, 6, 7}},
+      {{0.60f, 0.47f, 0.88f, 0.40f, 0.20f, 0.54f, 0.93f, 0.28f}, {2, 3, 4}},
+      {{0.55f, 0.14f, 0.06f, 0.83f, 0.03f, 0.87f, 0.20f, 0.99f}, {4, 6, 7}},
+      {{0.69f, 0.91f, 0.90f, 0.49f, 0.76f, 0.47f, 0.63f, 0.23f}, {0, 1, 7}},
+  };
+  for (const auto& one : cases) {
+    Bench bench(1, ref_kernels);
+    Buffer scores(DType::f32, {1, 8});
+    std::ranges::copy(one.scores, scores.f32());
+    const Routed routed =
+        top_k(bench.c, scores, {.k = 3, .renormalize = true, .groups = 4, .groups_kept = 1, .judges = 2});
+    std::vector<int32_t> chosen(routed.ids.begin(), routed.ids.end());
+    float sum = 0;
+    for (const int32_t e : chosen) sum += one.scores[static_cast<size_t>(e)];
+    for (size_t i = 0; i < 3; ++i)
+      EXPECT_FLOAT_EQ(routed.weights.f32()[i], one.scores[static_cast<size_t>(chosen[i])] / sum);
+    std::ranges::sort(chosen);
+    EXPECT_TRUE(std::ranges::equal(chosen, one.chosen));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Meaning, testing::Range(0, 6));
