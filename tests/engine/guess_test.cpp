@@ -2,9 +2,7 @@
 // texts, log probabilities, cached prefixes, preemption, restores and cancelling, guessed for by one that is often
 // right and often wrong, by looking back and by a smaller model, give token by token and bit by bit what each request
 // gives alone without guesses.
-#include "base/random.h"
 #include "engine/draft.h"
-#include "engine/engine.h"
 #include "engine/prompt_lookup.h"
 #include "models.h"
 
@@ -102,22 +100,10 @@ class Itself : public Draft {
   double cost() const override { return 0; }
 };
 
-class Guessing : public testing::TestWithParam<std::tuple<std::string, Compute>> {
+class Guessing : public test::OnTinyModels {
  protected:
-  int64_t between(int64_t low, int64_t high) { return random_.between(low, high); }
-  int32_t some_id() { return static_cast<int32_t>(between(0, checkpoint_->model().vocabulary() - 1)); }
-
-  EngineOptions options() {
-    constexpr KvType types[] = {KvType::f32, KvType::f16, KvType::bf16, KvType::q8};
-    EngineOptions o;
-    o.work = {.threads = static_cast<int>(between(1, 2)), .compute = std::get<1>(GetParam())};
-    o.kv = types[between(0, 3)], o.context = between(150, 200);
-    return o;
-  }
-
   std::vector<Request> requests() {
-    std::vector<int32_t> common;
-    for (int i = 0; i < 100; ++i) common.push_back(some_id());
+    const std::vector<int32_t> common = some_ids(100);
     std::vector<Request> all;
     for (int i = 0; i < 6; ++i) {
       Request r{.prompt = {common.begin(), common.begin() + between(1, 100)}};
@@ -219,8 +205,6 @@ class Guessing : public testing::TestWithParam<std::tuple<std::string, Compute>>
   }
 
   inline static int64_t all_hits = 0, all_restores = 0;
-  std::shared_ptr<const Checkpoint> checkpoint_ = Checkpoint::open(std::get<0>(GetParam()));
-  Random random_{test::seed()};
   int64_t tokens_ = 0, hits_ = 0, preemptions_ = 0, restores_ = 0, accepted_ = 0, wrong_ = 0;
 };
 
@@ -228,7 +212,7 @@ TEST_P(Guessing, ChangesNothing) {
   const Model& model = checkpoint_->model();
   for (int trial = 0; trial < 6; ++trial) {
     SCOPED_TRACE("trial " + std::to_string(trial));
-    EngineOptions o = options();
+    EngineOptions o = options(between(0, 3), 200);
     std::vector<Request> all = requests();
     end_early(all, alone(all, o));
     const auto want = alone(all, o);
@@ -329,13 +313,7 @@ TEST(Luck, ReadsAsManyGuessesAsPay) {
   EXPECT_LT(tries, 200);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Guessing,
-                         testing::Combine(testing::ValuesIn(test::tiny_models()),
-                                          testing::Values(Compute::exact, Compute::fast)),
-                         [](const auto& given) {
-                           return test::test_name(std::get<0>(given.param)) +
-                                  (std::get<1>(given.param) == Compute::exact ? "_exact" : "_fast");
-                         });
+INSTANTIATE_TEST_SUITE_P(Models, Guessing, test::on_tiny_models(), test::tiny_model_name);
 
 }  // namespace
 }  // namespace madang

@@ -3,8 +3,6 @@
 // at once, on one thread.
 #include <cstring>
 
-#include "base/random.h"
-#include "engine/engine.h"
 #include "models.h"
 
 namespace madang {
@@ -19,22 +17,10 @@ struct Coverage {
   int64_t rows = 0, hits = 0, preemptions = 0, restores = 0, forks = 0, batched = 0;
 };
 
-class SameBits : public testing::TestWithParam<std::tuple<std::string, Compute>> {
+class SameBits : public test::OnTinyModels {
  protected:
-  int64_t between(int64_t low, int64_t high) { return random_.between(low, high); }
-
-  std::vector<int32_t> ids(const Model& model, int64_t n) {
-    std::vector<int32_t> out;
-    for (; n > 0; --n) out.push_back(static_cast<int32_t>(between(0, model.vocabulary() - 1)));
-    return out;
-  }
-
-  EngineOptions options(int trial) {
-    constexpr KvType types[] = {KvType::f32, KvType::f16, KvType::bf16, KvType::q8};
-    EngineOptions o;
-    o.work = {.threads = static_cast<int>(between(1, 2)), .compute = std::get<1>(GetParam())};
-    o.kv = types[trial % 4];
-    o.context = 200;
+  EngineOptions scheduled(int trial) {
+    EngineOptions o = options(trial, 200);
     o.schedule = {.chunk = between(1, 70), .step_tokens = between(2, 100), .running = between(1, 6)};
     if (trial % 2 == 0) o.schedule.running = 6, o.schedule.memory = 1;  // see trial()
     o.cache_bytes = trial % 3 == 2 ? 0 : int64_t{1} << between(18, 24);
@@ -77,14 +63,14 @@ class SameBits : public testing::TestWithParam<std::tuple<std::string, Compute>>
     engine.on_logits = [&](int64_t request, int choice, std::span<const float> logits) {
       rows.push_back({engine.mark(request, choice)->tokens, {logits.begin(), logits.end()}});
     };
-    const std::vector<int32_t> common = ids(model, 150);
+    const std::vector<int32_t> common = some_ids(150);
     std::vector<std::pair<int64_t, Mark>> marks;
     int64_t requests = 0;
     // Bounded: forks and restores for ever would never come to an end.
     for (int64_t left = 8, acts = 60; left > 0 || engine.busy();) {
       if (left > 0 && between(0, 2) == 0) {
         Request r{.prompt = {common.begin(), common.begin() + between(1, 150)}};
-        const auto own = ids(model, between(0, 20));
+        const auto own = some_ids(between(0, 20));
         r.prompt.insert(r.prompt.end(), own.begin(), own.end());
         r.sampler.seed = random_.bits();
         r.max_tokens = between(1, 12), r.n = static_cast<int>(between(1, 3));
@@ -121,16 +107,14 @@ class SameBits : public testing::TestWithParam<std::tuple<std::string, Compute>>
     }
   }
 
-  Random random_{test::seed()};
   Coverage coverage_;
 };
 
 TEST_P(SameBits, AloneAndInAnyCompany) {
-  auto checkpoint = Checkpoint::open(std::get<0>(GetParam()));
-  const Model& model = checkpoint->model();
+  const Model& model = checkpoint_->model();
   for (int trial = 0; trial < 8; ++trial) {
     SCOPED_TRACE("trial " + std::to_string(trial));
-    EngineOptions o = options(trial);
+    EngineOptions o = scheduled(trial);
     if (o.schedule.memory) {  // room for about two long sequences
       int64_t bytes = 0;
       for (const StateSpec& s : model.states())
@@ -155,13 +139,7 @@ TEST_P(SameBits, AloneAndInAnyCompany) {
             << " batched steps\n";
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, SameBits,
-                         testing::Combine(testing::ValuesIn(test::tiny_models()),
-                                          testing::Values(Compute::exact, Compute::fast)),
-                         [](const auto& given) {
-                           return test::test_name(std::get<0>(given.param)) +
-                                  (std::get<1>(given.param) == Compute::exact ? "_exact" : "_fast");
-                         });
+INSTANTIATE_TEST_SUITE_P(Models, SameBits, test::on_tiny_models(), test::tiny_model_name);
 
 }  // namespace
 }  // namespace madang
