@@ -103,6 +103,10 @@ void add_guesser(EngineOptions& options, const Arguments& arguments, const Surro
     options.guesser = std::make_shared<Draft>(Checkpoint::open(find_model(around, *draft)), model, options);
   else if (arguments.has("--prompt-lookup"))
     options.guesser = std::make_shared<PromptLookup>();
+  options.on_guessing_lost = [&around](const Text& what) {  // maybe in the middle of an answer's line
+    *around.err << (around.out_terminal ? "\n" : "") << styled(around, Style::warning, "madang: ") << around.words(what)
+                << std::endl;
+  };
 }
 
 SamplerOptions sampler_options(const Arguments& arguments, const GenerationDefaults& defaults) {

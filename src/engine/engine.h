@@ -42,6 +42,8 @@ struct EngineOptions {
   int64_t cache_bytes = int64_t{256} << 20;  ///< states of finished sequences kept for reuse; 0: none
   std::shared_ptr<Guesser> guesser;          ///< of this engine alone; null: nothing is guessed
   int64_t guesses = 16;                      ///< read in a step for one sequence, at most
+  /// Told once, within step(), if the guesser has failed: guessing is given up, answers go on. Must not throw.
+  std::function<void(const Text& what)> on_guessing_lost;
 };
 
 struct Request {
@@ -87,6 +89,7 @@ struct EngineStats {
   int64_t steps = 0, prompt_tokens = 0, answer_tokens = 0;  ///< prompt: computed, without reused ones
   int64_t preemptions = 0;
   int64_t guessed = 0, accepted = 0;  ///< as in Usage
+  bool guessing_lost = false;         ///< the guesser has failed
   CacheStats cache;
 };
 
@@ -150,6 +153,7 @@ class Engine {
   Scheduler::Start leader(Id id, int64_t have);  ///< whom to wait for, if it will soon hold more of this beginning
   void put_back(Id id);
   void guess();
+  void give_up_guessing(const char* fault);
   void run(std::span<const Scheduler::Piece> pieces, Step::Want want);
   void score(std::span<const Scheduler::Piece> pieces);
   void judge(std::span<const Scheduler::Piece> pieces, const Tensor& logits);

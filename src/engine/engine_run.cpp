@@ -57,13 +57,22 @@ void Engine::guess() {
   }
   try {
     options_.guesser->guess(work_, all);
-  } catch (const std::exception&) {  // answers do not depend on it: they go on without
-    for (Guess& g : all) g.guessed.clear();
+  } catch (const std::exception& fault) {  // answers do not depend on it: they go on without
+    return give_up_guessing(fault.what());
   }
   for (Guess& g : all) {
     scheduler_.guess(g.sequence, static_cast<int64_t>(g.guessed.size()));
     sequences_.at(g.sequence).sequence.guesses = std::move(g.guessed);
   }
+}
+
+// For good: a fault of the guesser itself comes again, after each step's work for nothing; and where memory has run
+// out, what the guesser held of it is better left to the answers.
+void Engine::give_up_guessing(const char* fault) {
+  const Text what = say("guessing ahead has failed and is given up, answers go on without it: {}", fault);
+  options_.guesser.reset(), held_ = specs_;
+  stats_.guessing_lost = true;
+  if (options_.on_guessing_lost) options_.on_guessing_lost(what);
 }
 
 // `want`: all rows of prompts that are scored, or those that are sampled from.

@@ -27,7 +27,7 @@ class Guesser {
  public:
   virtual ~Guesser() = default;
   /// Fills in what is guessed, nothing where it has no idea. Runs where the engine's own forwards run, between them.
-  /// What it throws ends nothing but the guessing of this step.
+  /// If it throws it is not asked again: the engine goes on without it, and says so.
   virtual void guess(Workplace& work, std::span<Guess> all) = 0;
   /// The sequence has ended or waits: what is remembered of it can go.
   virtual void forget(int64_t sequence) { (void)sequence; }

@@ -92,6 +92,8 @@ void write_models(std::string& out, std::span<const ModelStatus> models) {
             [](M m) { return m.load.stats.guessed; });
   per_model(out, "madang_engine_guesses_right_total", "Guesses that were what was drawn.", "counter", models,
             [](M m) { return m.load.stats.accepted; });
+  per_model(out, "madang_engine_guessing_lost", "Whether guessing ahead has failed and was given up.", "gauge", models,
+            [](M m) { return int{m.load.stats.guessing_lost}; });
   per_model(out, "madang_engine_preemptions_total", "Sequences that had to make room.", "counter", models,
             [](M m) { return m.load.stats.preemptions; });
 }

@@ -58,7 +58,7 @@ struct Server::Parts {
       : log(o.log, o.log_level),
         store(open_store(o.store)),
         keys(keys_of(o, *store)),
-        models(make_models(std::move(o.models), io.get_executor(), helpers)),
+        models(make_models(noted(std::move(o.models)), io.get_executor(), helpers)),
         services{*models, *store, metrics, log, limits, helpers, &batches},
         batches(io.get_executor(), services, all_routes()),
         http(io, std::move(o.http), keys, all_routes(), services) {
@@ -67,6 +67,13 @@ struct Server::Parts {
     if (in_store(o)) boost::asio::co_spawn(io, read_keys(), boost::asio::detached);
   }
   ~Parts() { helpers.join(); }
+
+  ModelsOptions noted(ModelsOptions o) {
+    o.on_guessing_lost = [this](const std::string& model, const Text& what) {
+      log.write(LogLevel::warning, "guessing", {{"model", model}, {"fault", what.in(Language::english)}});
+    };
+    return o;
+  }
 
   Task<void> read_keys() {
     for (boost::asio::steady_timer timer(io);;) {

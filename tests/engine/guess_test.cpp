@@ -247,6 +247,53 @@ TEST_P(Guessing, ChangesNothing) {
             << preemptions_ << " preemptions, " << restores_ << " restored\n";
 }
 
+// Right for a while, then fails as something does that has run out of memory.
+class Failing : public Teller {
+ public:
+  using Teller::Teller;
+  void guess(Workplace& work, std::span<Guess> all) override {
+    Teller::guess(work, all);
+    if (++asked > 3) throw std::bad_alloc();
+  }
+  int asked = 0;
+};
+
+TEST(Guesser, ThatFailsIsToldOnceAndAskedNoMore) {
+  const auto model = Checkpoint::open(test::data_folder() + "/models/qwen2");
+  const int64_t vocabulary = model->model().vocabulary();
+  Random random(test::seed());
+  const int32_t id = static_cast<int32_t>(random.between(0, vocabulary - 1));
+  const Request request{.prompt = {id, id, id}, .sampler = {.temperature = 1, .seed = random.bits()}, .max_tokens = 60};
+  const auto answers = [&](const EngineOptions& o, bool& lost) {
+    Engine engine(model->model(), nullptr, 0, o);
+    Listener listener(engine);
+    for (int i = 0; i < 2; ++i) engine.submit(request);
+    while (engine.busy()) listener.step();
+    lost = engine.stats().guessing_lost;
+    return listener.answers();
+  };
+  EngineOptions o{.work = {.threads = 1}, .context = 100};
+  bool lost = true;
+  const auto want = answers(o, lost);
+  EXPECT_FALSE(lost);
+  const auto failing = std::make_shared<Failing>(random.bits(), vocabulary);
+  failing->texts.push_back(request.prompt);
+  for (const Answer::Token& t : want.at({1, 0}).tokens) failing->texts[0].push_back(t.id);
+  std::vector<std::string> told;
+  o.guesser = failing, o.on_guessing_lost = [&](const Text& what) { told.push_back(what.in(Language::english)); };
+  const auto got = answers(o, lost);
+  EXPECT_TRUE(lost);
+  EXPECT_EQ(failing->asked, 4);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_NE(told[0].find(std::bad_alloc().what()), std::string::npos) << told[0];
+  ASSERT_EQ(got.size(), want.size());
+  for (const auto& [choice, answer] : want) {
+    const auto& tokens = got.at(choice).tokens;
+    ASSERT_EQ(tokens.size(), answer.tokens.size());
+    for (size_t i = 0; i < tokens.size(); ++i) EXPECT_EQ(tokens[i].row, answer.tokens[i].row) << "token " << i;
+  }
+}
+
 TEST(Draft, OfTheSameWeightsIsRight) {
   const auto model = Checkpoint::open(test::data_folder() + "/models/qwen2");
   EngineOptions o{.work = {.threads = 1}, .context = 300};

@@ -164,6 +164,8 @@ Task<void> open(std::shared_ptr<House> house, Shelf& shelf, std::shared_ptr<Open
       checkpoint->source().warm();
       EngineOptions options = house->options.engine;
       options.guesser = guesser_of(*house, named, *checkpoint);
+      if (const auto& told = house->options.on_guessing_lost)
+        options.on_guessing_lost = [told, name = named.name](const Text& what) { told(name, what); };
       auto engine = house->room.open(checkpoint, options, house->options.waiting);
       return std::make_shared<const OpenModel>(OpenModel{named.name, std::move(checkpoint), std::move(engine)});
     };

@@ -3,6 +3,7 @@
 #pragma once
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,6 +49,8 @@ struct ModelsOptions {
   std::vector<Named> models;  ///< at least one; names differ. The first is what "" means
   /// Of each engine. Its context and memory are as given, unless `memory` leaves less.
   EngineOptions engine;
+  /// Told once by a model whose guesser has failed (EngineOptions), on the engines' thread.
+  std::function<void(const std::string& model, const Text& what)> on_guessing_lost;
   bool prompt_lookup = false;  ///< models without a draft guess ahead from what stood there before
   /// Bytes that all open models may take: weights, states of running sequences, cached states; 0: no bound. Of it, an
   /// eighth at most is one model's cache and a quarter its states, so that two models of ordinary size fit together.
