@@ -231,6 +231,7 @@ struct EmulatedPanels {
     std::memcpy(y.v, p, sizeof y.v);
     return y;
   }
+  static void store_codes(uint8_t* p, B x) { std::memcpy(p, x.v, sizeof x.v); }
   static B low_nibbles(B x) {
     return each_byte([&](int i) { return x.v[i] & 15; });
   }

@@ -6,6 +6,9 @@
 // where there are as many: AVX-512 has 32 registers and takes one of rows by twelve tokens (12 + 12, and the twelve
 // independent sums hide the latency of the multiply). AVX2 has 16 and takes two by six: the sums fill twelve, the
 // accumulators wait in the first-level cache for the end of a group.
+//
+// Few tokens (an answer's) take the codes as they are packed, for then memory is what holds them up. For many (a
+// prompt's) each stretch of a panel is unpacked once: its codes to bytes, its scales to floats.
 #pragma once
 #include <algorithm>
 
@@ -99,25 +102,109 @@ struct PanelScales {
 // a tenth of a microsecond) at the rate of one processor.
 inline constexpr int64_t fetch_ahead = 8192;
 
-/// Rows [first_row, first_row + R * P::lanes) of one panel by T tokens from slot `slot` on.
-template <class P, PanelForm form, int R, int T>
-[[gnu::always_inline]] static inline void panel_tile(const PanelCursor& w, int first_row, const Int8Rows& x,
-                                                     int64_t slot, typename P::F (&acc)[R][T]) {
+/// R registers of rows of one panel, walked group by group as they are packed.
+template <class P, PanelForm form, int R>
+class PackedRows {
+ public:
+  PackedRows(const PanelCursor& w, int first_row)
+      : first_row_(first_row), code_(w.code), ahead_(w.code + fetch_ahead), scales_{w.scale} {}
+
+  void begin(int64_t group) {
+    if (form.shared() && group % 8 == 0) scales_.begin_block(first_row_);
+    if (first_row_ == 0)
+      for (int64_t i = 0; i < stride; i += 64) __builtin_prefetch(ahead_ + i);
+  }
+  template <int v, int h>
+  typename P::B codes(int r) const {
+    return P::template Sum<form.width()>::prepared(quad<P, form, v, h>(code_ + 4 * (first_row_ + P::lanes * r)));
+  }
+  /// Of the group, or of its halves one after the other.
+  void scales(typename P::F (&scale)[R], typename P::F (&minimum)[R]) {
+    scales_.next(first_row_, scale);
+    if constexpr (form.minimum) scales_.next_minimum(first_row_, scale, minimum);
+  }
+  void end() { code_ += form.code_bytes(), ahead_ += stride; }
+
+ private:
+  static constexpr int64_t stride = form.code_bytes() + form.scale_bytes() * 32 / form.block();
+  int first_row_;
+  const uint8_t *code_, *ahead_;
+  PanelScales<P, form, R> scales_;
+};
+
+// Groups of a panel that are unpacked together: 32 KiB of bytes, 4 KiB of scales and as much of minimums, which stay in
+// a second-level cache beside the tokens that go by. (Half of it, for the first level, is not faster: then the sums
+// come and go twice as often.) A whole number of the blocks that share a scale.
+inline constexpr int64_t stretch_groups = 64;
+
+/// A stretch of a panel for many tokens: codes as they are multiplied, a byte each, and scales as floats.
+template <class P, PanelForm form>
+struct Stretch {
+  static constexpr int halves = 32 / form.group;
+  alignas(64) uint8_t code[stretch_groups][8][4 * panel_rows];
+  alignas(64) float scale[stretch_groups * halves][panel_rows], minimum[stretch_groups * halves][panel_rows];
+
+  /// The next `groups` of all rows.
+  template <int R>
+  void unpack(PackedRows<P, form, R>& rows, int64_t begin, int64_t groups) {
+    static_assert(R * P::lanes == panel_rows);
+    for (int64_t g = 0; g < groups; ++g) {
+      rows.begin(begin + g);
+      each_of<2>([&](auto h) {
+        each_of<4>([&](auto v) {
+          each_of<R>(
+              [&](auto r) { P::store_codes(code[g][4 * h + v] + 4 * P::lanes * r, rows.template codes<v, h>(r)); });
+        });
+        if constexpr (h < halves) {
+          typename P::F some[R], less[R];
+          rows.scales(some, less);
+          each_of<R>([&](auto r) {
+            P::store(scale[g * halves + h] + P::lanes * r, some[r]);
+            if constexpr (form.minimum) P::store(minimum[g * halves + h] + P::lanes * r, less[r]);
+          });
+        }
+      });
+      rows.end();
+    }
+  }
+};
+
+/// All rows of a stretch, walked as PackedRows are.
+template <class P, PanelForm form, int R>
+class UnpackedRows {
+ public:
+  explicit UnpackedRows(const Stretch<P, form>& w) : w_(w) {}
+
+  void begin(int64_t) {}
+  template <int v, int h>
+  typename P::B codes(int r) const {
+    return P::load_codes(w_.code[group_][4 * h + v] + 4 * P::lanes * r);
+  }
+  void scales(typename P::F (&scale)[R], typename P::F (&minimum)[R]) {
+    each_of<R>([&](auto r) {
+      scale[r] = P::load(w_.scale[piece_] + P::lanes * r);
+      if constexpr (form.minimum) minimum[r] = P::load(w_.minimum[piece_] + P::lanes * r);
+    });
+    ++piece_;
+  }
+  void end() { ++group_; }
+
+ private:
+  const Stretch<P, form>& w_;
+  int64_t group_ = 0, piece_ = 0;
+};
+
+/// R registers of rows by T tokens over `groups` groups; `slot` is the first token's in the first of them.
+template <class P, PanelForm form, int R, int T, class Rows>
+[[gnu::always_inline]] static inline void panel_tile(Rows rows, const Int8Rows& x, int64_t slot, int64_t groups,
+                                                     typename P::F (&acc)[R][T]) {
   using F = typename P::F;
   using Sum = typename P::template Sum<form.width()>;
   constexpr int halves = 32 / form.group;
-  const int64_t groups = x.groups(), slots = x.slots();
-  const uint8_t *code = w.code + 4 * first_row, *ahead = w.code + fetch_ahead;
-  constexpr int64_t stride = form.code_bytes() + form.scale_bytes() * 32 / form.block();
-  PanelScales<P, form, R> scales{w.scale};
-  for (auto& row : acc)
-    for (F& a : row) a = P::zero();
-  for (int64_t g = 0; g < groups; ++g, code += form.code_bytes(), slot += x.tile) {
-    if (form.shared() && g % 8 == 0) scales.begin_block(first_row);
+  const int64_t slots = x.slots();
+  for (int64_t g = 0; g < groups; ++g, slot += x.tile) {
     const int8_t* xc = x.code + slot * 32;
-    if (first_row == 0)
-      for (int64_t i = 0; i < stride; i += 64) __builtin_prefetch(ahead + i);
-    ahead += stride;
+    rows.begin(g);
     Sum sum[R][T];
     each_of<2>([&](auto h) {
       constexpr bool begins = h == 0 || halves == 2, ends = h == 1 || halves == 2;
@@ -126,7 +213,7 @@ template <class P, PanelForm form, int R, int T>
         each_of<R>([&](auto r) { each_of<T>([&](auto t) { sum[r][t].template begin<form.offset>(less + t); }); });
       each_of<4>([&](auto v) {
         typename P::B codes[R];
-        each_of<R>([&](auto r) { codes[r] = Sum::prepared(quad<P, form, v, h>(code + 4 * P::lanes * r)); });
+        each_of<R>([&](auto r) { codes[r] = rows.template codes<v, h>(r); });
         each_of<T>([&](auto t) {
           const auto four = P::four(xc + 32 * t + 16 * h + 4 * v);
           each_of<R>([&](auto r) { sum[r][t].template add<halves == 2 ? v : 4 * h + v>(codes[r], four); });
@@ -134,8 +221,7 @@ template <class P, PanelForm form, int R, int T>
       });
       if constexpr (ends) {
         F scale[R], minimum[R];
-        scales.next(first_row, scale);
-        if constexpr (form.minimum) scales.next_minimum(first_row, scale, minimum);
+        rows.scales(scale, minimum);
         each_of<T>([&](auto t) {
           const F x_scale = P::set(x.scale[slot + t]);
           [[maybe_unused]] F low;
@@ -149,36 +235,89 @@ template <class P, PanelForm form, int R, int T>
         });
       }
     });
+    rows.end();
   }
 }
+
+/// Where R registers of sums, rows [first_row, ...) by T tokens, go to and come from.
+template <class P, int R, int T>
+struct TileOfResults {
+  float* y;  // of the first row and token
+  int64_t stride, held;
+
+  void zero(typename P::F (&acc)[R][T]) const {
+    each_of<R>([&](auto r) { each_of<T>([&](auto t) { acc[r][t] = P::zero(); }); });
+  }
+  void load(typename P::F (&acc)[R][T]) const {
+    each_of<R>([&](auto r) {
+      for (int t = 0; t < T; ++t) acc[r][t] = P::load_n(y + t * stride + r * P::lanes, left(r));
+    });
+  }
+  void store(const typename P::F (&acc)[R][T]) const {
+    each_of<R>([&](auto r) {
+      for (int t = 0; t < T; ++t)
+        if (left(r) > 0) P::store_n(y + t * stride + r * P::lanes, acc[r][t], left(r));
+    });
+  }
+
+ private:
+  int64_t left(int r) const { return std::max<int64_t>(0, held - r * P::lanes); }
+};
 
 /// One panel by T tokens, from token t on.
 template <class P, PanelForm form, int T>
-static void panel_product(const PanelCursor& w, int64_t row, int64_t rows, const Int8Rows& x, int64_t t, float* y,
-                          int64_t y_stride) {
+static void panel_product(const Panels& w, int64_t panel, const Int8Rows& x, int64_t t, float* y, int64_t y_stride) {
   constexpr int R = P::template together<form.width()>;
   for (int first = 0; first < panel_rows; first += R * P::lanes) {
+    const int64_t row = panel * panel_rows + first;
+    const TileOfResults<P, R, T> results{y + t * y_stride + row, y_stride, w.rows - row};
     typename P::F acc[R][T];
-    panel_tile<P, form, R, T>(w, first, x, x.slot(t, 0), acc);
-    each_of<R>([&](auto r) {
-      const int64_t at = row + first + r * P::lanes, held = rows - at;
-      for (int i = 0; i < T; ++i)
-        if (held > 0) P::store_n(y + (t + i) * y_stride + at, acc[r][i], held);
-    });
+    results.zero(acc);
+    panel_tile<P, form, R, T>(PackedRows<P, form, R>({w.codes(panel), w.scales(panel)}, first), x, x.slot(t, 0),
+                              x.groups(), acc);
+    results.store(acc);
   }
 }
 
-/// Panels [begin, end): a tile of tokens stays in the first-level cache while the panels go by.
+/// One panel by tokens [0, tokens), T at a time: each stretch of it is unpacked once and meets them all.
+template <class P, PanelForm form, int T>
+static void unpacked_product(const Panels& w, int64_t panel, const Int8Rows& x, int64_t tokens, float* y,
+                             int64_t y_stride) {
+  constexpr int R = panel_rows / P::lanes;
+  const int64_t row = panel * panel_rows;
+  Stretch<P, form> stretch;
+  PackedRows<P, form, R> rows({w.codes(panel), w.scales(panel)}, 0);
+  for (int64_t g = 0; g < x.groups(); g += stretch_groups) {
+    const int64_t groups = std::min(stretch_groups, x.groups() - g);
+    stretch.unpack(rows, g, groups);
+    for (int64_t t = 0; t < tokens; t += T) {
+      const TileOfResults<P, R, T> results{y + t * y_stride + row, y_stride, w.rows - row};
+      typename P::F acc[R][T];
+      g == 0 ? results.zero(acc) : results.load(acc);
+      panel_tile<P, form, R, T>(UnpackedRows<P, form, R>(stretch), x, x.slot(t, g), groups, acc);
+      results.store(acc);
+    }
+  }
+}
+
+/// Panels [begin, end).
 template <class P, PanelForm form>
 static void panel_products(const Panels& w, const Int8Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride) {
   constexpr int most = P::template tokens<form.width()>;
+  int64_t done = 0;
+  // Unpacking costs as much as one or two tiles of tokens lose by it.
+  if constexpr (form.bits < 8)
+    if (x.rows >= 4 * most) {
+      done = x.rows / most * most;
+      for (int64_t p = begin; p < end; ++p) unpacked_product<P, form, most>(w, p, x, done, y, y_stride);
+    }
+  // A tile of tokens stays in the first-level cache while the panels go by.
   auto all = [&]<int T>(int64_t t) {
-    for (int64_t p = begin; p < end; ++p)
-      panel_product<P, form, T>({w.codes(p), w.scales(p)}, p * panel_rows, w.rows, x, t, y, y_stride);
+    for (int64_t p = begin; p < end; ++p) panel_product<P, form, T>(w, p, x, t, y, y_stride);
   };
-  for (int64_t tile = 0; tile < x.rows; tile += x.tile) {
+  for (int64_t tile = done / x.tile * x.tile; tile < x.rows; tile += x.tile) {
     const int64_t last = std::min(tile + x.tile, x.rows);
-    int64_t t = tile;
+    int64_t t = std::max(tile, done);
     for (; t + most <= last; t += most) all.template operator()<most>(t);
     if constexpr (most > 4)
       for (; t + 4 <= last; t += 4) all.template operator()<4>(t);

@@ -169,6 +169,7 @@ struct Avx2Panels {
   static F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
 
   static B load_codes(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+  static void store_codes(uint8_t* p, B x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x); }
   static B low_nibbles(B x) { return _mm256_and_si256(x, _mm256_set1_epi8(15)); }
   static B high_nibbles(B x) { return _mm256_and_si256(_mm256_srli_epi16(x, 4), _mm256_set1_epi8(15)); }
   static B look_up(const uint8_t* table, B x) { return Avx2::look_up(reinterpret_cast<const int8_t*>(table), x); }

@@ -45,6 +45,7 @@ struct Avx512Panels {
   static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
 
   static B load_codes(const uint8_t* p) { return _mm512_loadu_si512(p); }
+  static void store_codes(uint8_t* p, B x) { _mm512_storeu_si512(p, x); }
   static B low_nibbles(B x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)); }
   static B high_nibbles(B x) { return _mm512_and_si512(_mm512_srli_epi16(x, 4), _mm512_set1_epi8(15)); }
   static B look_up(const uint8_t* table, B x) {
