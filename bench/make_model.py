@@ -2,7 +2,7 @@
 """Writes a GGUF model with random weights in the shape of a real one, for measuring speed and memory.
 
     bench/make_model.py OUT.gguf [--shape tinyllama|llama-1b|smol|mixtral-4x160m|mamba-130m]
-                        [--type F16|Q8_0|Q4_0|Q4_K] [--layers N]
+                        [--type F16|Q8_0|Q4_0|Q4_K|...] [--layers N] [--vocabulary N] [--pure] [--head TYPE]
 
 tinyllama in F16 is 2.2 GB. The weights are noise of a sensible size, so that logits stay finite; the vocabulary is
 bytes and made-up pieces. Needs Python 3 and nothing else. The same arguments give the same bytes.
@@ -19,7 +19,8 @@ SHAPES = {  # width, hidden, layers, heads, kv heads, vocabulary
 EXPERTS, EXPERTS_USED = 4, 2
 STATE, CONVOLUTION, STEP_RANK = 16, 4, 48  # of the Mamba
 # GGUF type id, weights in a block, bytes in a block
-TYPES = {"F32": (0, 1, 4), "F16": (1, 1, 2), "Q4_0": (2, 32, 18), "Q8_0": (8, 32, 34), "Q4_K": (12, 256, 144), "Q6_K": (14, 256, 210)}
+TYPES = {"F32": (0, 1, 4), "F16": (1, 1, 2), "Q4_0": (2, 32, 18), "Q8_0": (8, 32, 34), "Q4_K": (12, 256, 144), "Q6_K": (14, 256, 210),
+         "IQ2_XXS": (16, 256, 66), "IQ1_S": (19, 256, 50), "IQ3_S": (21, 256, 110)}
 STRING, ARRAY, U32, I32, F32 = 8, 9, 4, 5, 6
 
 
@@ -43,6 +44,8 @@ def noise_blocks(kind, rng, size=1 << 20):
                 out[b:b + 4] = half(0.0001) + half(0.0008)
             elif kind == "Q6_K":
                 out[b + 208:b + 210] = half(0.00001)
+            else:  # grid points of up to 43, 15 and 1, times scales of up to 16, 31 and 15
+                out[b:b + 2] = half({"IQ2_XXS": 0.0002, "IQ3_S": 0.0001, "IQ1_S": 0.003}[kind])
     return bytes(out)
 
 
@@ -62,9 +65,9 @@ def attention_tensors(p, opt, value_kind):
 
 
 def layer_tensors(i, opt):
-    """The tensors of layer i; Q4_K gives values, and every second down, more bits."""
+    """The tensors of layer i; Q4_K gives values, and every second down, more bits, unless it is to be pure."""
     width, hidden = SHAPES[opt.shape][:2]
-    p, better = f"blk.{i}.", "Q6_K" if opt.type == "Q4_K" else opt.type
+    p, better = f"blk.{i}.", "Q6_K" if opt.type == "Q4_K" and not opt.pure else opt.type
     down = better if i % 2 else opt.type
     if opt.shape.startswith("mamba"):
         return [(p + "attn_norm.weight", (width,), 1.0), (p + "ssm_in.weight", (width, 2 * hidden), opt.type),
@@ -104,18 +107,23 @@ def main():
     ap.add_argument("--shape", default="tinyllama", choices=SHAPES)
     ap.add_argument("--type", default="F16", choices=[t for t in TYPES if t != "F32"])
     ap.add_argument("--layers", type=int)
+    ap.add_argument("--vocabulary", type=int, help="at least 400")
+    ap.add_argument("--pure", action="store_true", help="all matrices of the layers in that type")
+    ap.add_argument("--head", choices=[t for t in TYPES if t != "F32"], help="the type of embedding and head")
     opt = ap.parse_args()
+    if opt.vocabulary:
+        SHAPES[opt.shape] = (*SHAPES[opt.shape][:5], max(400, opt.vocabulary))
     width, hidden, layers, _, _, vocabulary = SHAPES[opt.shape]
     layers = opt.layers or layers
     rng = random.Random(1)
     if width % TYPES[opt.type][1] or hidden % TYPES[opt.type][1]:
         sys.exit(f"{opt.type} needs widths that are multiples of {TYPES[opt.type][1]}: {width}, {hidden}")
 
-    tensors = [("token_embd.weight", (width, vocabulary), opt.type)]
+    tensors = [("token_embd.weight", (width, vocabulary), opt.head or opt.type)]
     for i in range(layers):
         tensors += layer_tensors(i, opt)
     tensors += [("output_norm.weight", (width,), 1.0),
-                ("output.weight", (width, vocabulary), "Q6_K" if opt.type == "Q4_K" else opt.type)]
+                ("output.weight", (width, vocabulary), opt.head or ("Q6_K" if opt.type == "Q4_K" else opt.type))]
 
     pieces = ["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)] + [chr(b) for b in range(33, 127)] + ["\u2581"]
     pieces += [f"\u2581w{i}" for i in range(vocabulary - len(pieces))]
