@@ -94,6 +94,43 @@ TEST(Panels, EveryInstructionSetGivesTheReferenceBits) {
   }
 }
 
+// Many tokens meet panels unpacked stretch by stretch: long rows, whole stretches and what is left of one.
+TEST(Panels, ManyTokensGiveTheBitsOfSingleOnes) {
+  Random random(test::seed());
+  for (const Format& f : formats()) {
+    if (!f.codes) continue;
+    const Case c(random, f, random.between(1, 20), 2048 * random.between(0, 2) + some_cols(random, f));
+    const int64_t n = random.between(48, 75);
+    const auto x = normals(random, n * c.cols);
+    const Packed packed(c);
+    const Panels& p = packed.all.front();
+    const auto size = static_cast<size_t>(n * c.rows);
+    for (const Kernels* k : tables()) {
+      std::vector<float> many(size), one(size);
+      const Int8 q(*k, x.data(), n, c.cols);
+      k->matmul_fast(p, q.rows, 0, p.count(), many.data(), c.rows);
+      for (int64_t t = 0; t < n; ++t)
+        k->matmul_fast(p, Int8(*k, x.data() + t * c.cols, 1, c.cols).rows, 0, p.count(), one.data() + t * c.rows,
+                       c.rows);
+      EXPECT_EQ(std::memcmp(many.data(), one.data(), size * 4), 0)
+          << k->name << " " << f.name << " rows " << c.rows << " cols " << c.cols << " tokens " << n;
+    }
+  }
+}
+
+TEST(Panels, NoTokensAreNoWork) {
+  Random random(test::seed());
+  const Format& f = *format_by_name("Q4_0");
+  const Case c(random, f, 20, 64);
+  const Packed packed(c);
+  const Panels& p = packed.all.front();
+  for (const Kernels* k : tables()) {
+    float untouched = 7;
+    k->matmul_fast(p, Int8(*k, nullptr, 0, c.cols).rows, 0, p.count(), &untouched, c.rows);
+    EXPECT_EQ(untouched, 7) << k->name;
+  }
+}
+
 // Bytes [begin, end) of a block that hold codes alone.
 std::pair<int, int> code_bytes(const Format& f) {
   if (!f.in_files()) return {f.bytes - (f.bytes >= 32 ? 32 : 16), f.bytes};

@@ -315,7 +315,7 @@ static void panel_products(const Panels& w, const Int8Rows& x, int64_t begin, in
   auto all = [&]<int T>(int64_t t) {
     for (int64_t p = begin; p < end; ++p) panel_product<P, form, T>(w, p, x, t, y, y_stride);
   };
-  for (int64_t tile = done / x.tile * x.tile; tile < x.rows; tile += x.tile) {
+  for (int64_t tile = 0; tile < x.rows; tile += x.tile) {
     const int64_t last = std::min(tile + x.tile, x.rows);
     int64_t t = std::max(tile, done);
     for (; t + most <= last; t += most) all.template operator()<most>(t);
