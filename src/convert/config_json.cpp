@@ -30,7 +30,7 @@ std::string class_of(const std::string& model_type) {
 
 struct Spelling {
   std::string_view model_type;
-  const char *key, *own;  ///< ours, and what this architecture's config.json says
+  const char *key, *own;  ///< ours, and what this architecture's config.json says; null: follows from other keys
 };
 constexpr Spelling spellings[] = {{"qwen2_moe", "num_local_experts", "num_experts"},
                                   {"qwen3_moe", "num_local_experts", "num_experts"},
@@ -39,20 +39,33 @@ constexpr Spelling spellings[] = {{"qwen2_moe", "num_local_experts", "num_expert
                                   {"deepseek_v3", "num_local_experts", "n_routed_experts"},
                                   {"starcoder2", "layer_norm_eps", "norm_epsilon"},
                                   {"gpt_neo", "sliding_window", "window_size"},
-                                  {"mamba", "intermediate_size", nullptr}};
+                                  {"falcon", "head_dim", nullptr},
+                                  {"jamba", "layer_types", nullptr},
+                                  {"mamba", "layer_types", nullptr},
+                                  {"mamba2", "layer_types", nullptr},
+                                  {"falcon_mamba", "layer_types", nullptr}};
+
+/// transformers' Llama looks at all that was; files of GGUF call Mistral's windows Llama too.
+std::string written_type(const Config& config) {
+  const bool windows = config.architecture() == "llama" && config.has("sliding_window");
+  return windows ? "mistral" : config.architecture();
+}
 
 Json own_keys(const Config& config) {
   Json keys = complete_keys(config);
   const std::string type = config.architecture();
   for (const char* ours : {"source_format", "rms_norm_offset", "intermediate_factor"}) keys.erase(ours);
   for (const char* ours : {"rms_norm_offset", "intermediate_factor", "sliding_window_pattern", "max_window_layers",
-                           "use_sliding_window", "rope_theta", "rope_local_base_freq", "partial_rotary_factor"})
+                           "use_sliding_window", "rope_theta", "rope_local_base_freq", "partial_rotary_factor",
+                           "original_max_position_embeddings", "block_multiple_of"})
     if (keys.contains(ours) && keys.at(ours).is_null()) keys.erase(ours);
   for (const Spelling& s : spellings) {
-    if (s.model_type != type || !keys.contains(s.key) || !s.own) continue;
-    keys[s.own] = keys.at(s.key);
+    if (s.model_type != type || !keys.contains(s.key)) continue;
+    if (s.own) keys[s.own] = keys.at(s.key);
     keys.erase(s.key);
   }
+  keys["model_type"] = written_type(config);
+  if (type == "exaone4" && !keys.contains("sliding_window")) keys["sliding_window"] = nullptr;  // 4096 if not said
   if (keys.contains("sliding_window") && !keys.at("sliding_window").is_null()) keys["use_sliding_window"] = true;
   if (!keys.contains("rope_parameters")) return keys;
   // Before version 5, transformers kept these apart.
@@ -74,7 +87,7 @@ Json config_json(const Checkpoint& checkpoint, const Config& config, const std::
     keys.erase("quantization_config");                      // what is written is plain
   } else {
     keys = own_keys(config);
-    keys["architectures"] = {class_of(config.architecture())};
+    keys["architectures"] = {class_of(written_type(config))};
     if (const auto t = checkpoint.tokenizer()) {
       if (t->bos()) keys["bos_token_id"] = *t->bos();
       if (t->eos()) keys["eos_token_id"] = *t->eos();

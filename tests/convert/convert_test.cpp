@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "convert/config_json.h"
 #include "convert/verify.h"
 #include "store/config_to_gguf.h"
 #include "store/safetensors.h"
@@ -143,6 +144,29 @@ TEST(Convert, GgufHasTheShapesAndNamesOfLlamaCpp) {
       if (p.name == "blk.0.attn_q.weight") {
         EXPECT_EQ(p.make == unpair, paired) << type;
       }
+}
+
+// Classes of transformers that derive a key refuse to be told it; a null where they want a number is refused too.
+TEST(Convert, ConfigurationsSayWhatTransformersTakes) {
+  const auto checkpoint = Checkpoint::open(test::data_folder() + "/gguf/llama-q8_0.gguf", {.weights = false});
+  const auto written = [&](const std::string& type, const Json& more) {
+    Json keys = {{"model_type", type},     {"vocab_size", 8},          {"hidden_size", 8},
+                 {"num_hidden_layers", 4}, {"num_attention_heads", 2}, {"num_key_value_heads", 2},
+                 {"intermediate_size", 8}};
+    keys.update(more);
+    return config_json(*checkpoint, Config(keys, type), "float32", true);
+  };
+  EXPECT_FALSE(written("falcon", Json::object()).contains("head_dim"));
+  const Json scan = {{"time_step_rank", 1}, {"mamba_dt_rank", 1}, {"num_heads", 2}, {"head_dim", 8}, {"n_groups", 1}};
+  for (const char* type : {"mamba", "mamba2", "falcon_mamba", "jamba"})
+    EXPECT_FALSE(written(type, scan).contains("layer_types")) << type;
+  EXPECT_FALSE(written("phi3", Json::object()).contains("original_max_position_embeddings"));
+  const Json full = written("exaone4", {{"sliding_window", nullptr}});
+  EXPECT_TRUE(full.contains("sliding_window") && full["sliding_window"].is_null());  // 4096 where it is not said
+  const Json windows = written("llama", {{"sliding_window", 4}}), none = written("llama", Json::object());
+  EXPECT_EQ(windows["model_type"], "mistral");  // Llama's class passes over windows
+  EXPECT_EQ(windows["architectures"], Json{"MistralForCausalLM"});
+  EXPECT_EQ(none["model_type"], "llama");
 }
 
 TEST(Convert, StoppingLeavesNoFileBehind) {
