@@ -71,7 +71,7 @@ void show_variables(const Page& page) {
       {"LC_ALL, LC_MESSAGES, LANG", around.words(say("the language of messages; --lang goes before them"))},
       {"MADANG_MODELS",
        around.words(say("the folder that keeps models (else madang/models in XDG_CACHE_HOME or ~/.cache)"))},
-      {"MADANG_ISA", around.words(say("forces an instruction set: ref, emulated, avx2, avx512"))},
+      {"MADANG_ISA", around.words(say("forces an instruction set: ref, avx2, avx512, amx, or a twin for tests"))},
       {"HF_ENDPOINT, HF_TOKEN", around.words(say("another hub than https://huggingface.co, and the token for it"))},
       {"NO_COLOR", around.words(say("no colours, if set to anything"))},
   });

@@ -6,7 +6,7 @@
 
 #include "base/cpu.h"
 #include "base/random.h"
-#include "kernels/table.h"
+#include "kernels/tiled.h"
 #include "support.h"
 #include "tensor/half.h"
 
@@ -58,10 +58,11 @@ inline std::vector<uint8_t> random_blocks(Random& random, const Format& f, int64
 }
 
 inline std::vector<const Kernels*> tables() {
-  std::vector<const Kernels*> all{&emulated_kernels()};
+  std::vector<const Kernels*> all{&emulated_kernels(), &emulated_tiles_kernels()};
 #if defined(__x86_64__)
   if (Cpu::detect().avx2) all.push_back(&avx2_kernels());
   if (Cpu::detect().avx512) all.push_back(&avx512_kernels());
+  if (Cpu::detect().amx_int8) all.push_back(&amx_kernels());
 #endif
   return all;
 }

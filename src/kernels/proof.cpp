@@ -1,0 +1,42 @@
+#include "kernels/proof.h"
+
+#include <cstring>
+#include <vector>
+
+namespace madang {
+
+bool same_product(const Kernels& kernels, const ProductShape& shape, Random& random) {
+  const int64_t n = shape.tokens, panels = (shape.rows + panel_rows - 1) / panel_rows;
+  Panels w{.form = shape.form, .rows = shape.rows, .cols = shape.cols};
+  std::vector<uint8_t> bytes(static_cast<size_t>(panels * w.panel_size()));
+  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.bits());
+  w.bytes = bytes.data();
+  for (int64_t p = 0; p < panels; ++p)  // finite scales, whatever they are kept as
+    for (int64_t at = w.scales(p) - w.bytes; at < (p + 1) * w.panel_size(); ++at)
+      bytes[static_cast<size_t>(at)] &= 0x3F;
+
+  std::vector<float> numbers(static_cast<size_t>(n * shape.cols));
+  for (float& number : numbers) number = static_cast<float>(random.normal());
+  Int8Rows x{.rows = n, .cols = shape.cols, .tile = Int8Rows::tile_of(n)};
+  const auto slots = static_cast<size_t>(x.slots());
+  std::vector<int8_t> code(slots * 32);
+  std::vector<float> scale(slots), low(slots);
+  std::vector<int32_t> less(slots * 3);
+  x.code = code.data(), x.scale = scale.data(), x.low = low.data(), x.less = less.data();
+  ref_kernels.to_int8(numbers.data(), 0, n, x);
+
+  std::vector<float> y(static_cast<size_t>(n * shape.rows)), right(y.size());
+  kernels.matmul_fast(w, x, 0, panels, y.data(), shape.rows);
+  ref_kernels.matmul_fast(w, x, 0, panels, right.data(), shape.rows);
+  return std::memcmp(y.data(), right.data(), y.size() * sizeof(float)) == 0;
+}
+
+bool multiplies_right(const Kernels& kernels) {
+  Random random(9);
+  // Q4_K: whole groups, minimums; Q6_K: halves of them, an offset. Tokens for tiles of 12 and 4 and for vectors;
+  // columns for more than a stretch of unpacked codes; rows for two panels, or one that is not full.
+  return same_product(kernels, {.form = 5, .rows = 5, .cols = 2304, .tokens = 19}, random) &&
+         same_product(kernels, {.form = 7, .rows = 20, .cols = 768, .tokens = 17}, random);
+}
+
+}  // namespace madang
