@@ -52,6 +52,11 @@ void scale_llama3(const RopeParameters& p, double length, std::vector<float>& in
   }
 }
 
+// An odd part of a head is rotated with a pair more than it has whole ones, as the reference does.
+int64_t pairs(const RopeParameters& p, int64_t rotary) {
+  return p.partial_rotary_factor < 1 ? (rotary + 1) / 2 : rotary / 2;
+}
+
 }  // namespace
 
 Rope::Rope(RopeParameters parameters, int64_t head_dim, int64_t max_positions, std::vector<float> factors)
@@ -69,7 +74,7 @@ void Rope::frequencies(int64_t limit, std::vector<float>& out, float& magnitude)
   double base = p.theta;
   if (p.type == "dynamic" && static_cast<double>(limit) > trained)  // "NTK-aware", by the length stated
     base *= std::pow(p.factor * static_cast<double>(limit) / trained - (p.factor - 1), dim / (dim - 2));
-  out.resize(static_cast<size_t>(rotary_ / 2));
+  out.resize(static_cast<size_t>(pairs(p, rotary_)));
   for (size_t i = 0; i < out.size(); ++i)
     out[i] = 1.0f / std::pow(static_cast<float>(base), static_cast<float>(2 * i) / static_cast<float>(rotary_));
   magnitude = 1;
@@ -94,7 +99,8 @@ void Rope::frequencies(int64_t limit, std::vector<float>& out, float& magnitude)
 }
 
 Angles Rope::operator()(Ctx& c, const Step& step) const {
-  Angles angles{c.make({step.tokens(), rotary_ / 2}), c.make({step.tokens(), rotary_ / 2})};
+  const int64_t width = pairs(parameters_, rotary_);
+  Angles angles{c.make({step.tokens(), width}), c.make({step.tokens(), width})};
   std::vector<float> inverse;
   float magnitude = 1;
   for (const Segment& s : step.segments) {
