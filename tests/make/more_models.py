@@ -101,7 +101,7 @@ def _(p):
 
 @case("phi-flags", "PhiForCausalLM", "norms on heads, grouped heads, activation")
 def _(p):
-    d = D(p, shapes=[(4, 2, 12), (4, 4, 16), (6, 2, 8)], vocab=256)
+    d = D(p, shapes=[(4, 2, 24), (4, 4, 16), (6, 2, 8)], vocab=256)  # a quarter is even: PhiAttention takes no other
     c = d.llama(layer_norm_eps=1e-5, hidden_act=acts(p, "gelu_new", "gelu", "relu"), **flags(p, "qk_layernorm"))
     return d.out("phi", dict(c, rope_parameters=rope(theta(p, 10000), partial_rotary_factor=p("part", 0.5, (0.25, 1.0)))))
 
