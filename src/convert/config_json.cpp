@@ -40,6 +40,8 @@ constexpr Spelling spellings[] = {{"qwen2_moe", "num_local_experts", "num_expert
                                   {"starcoder2", "layer_norm_eps", "norm_epsilon"},
                                   {"gpt_neo", "sliding_window", "window_size"},
                                   {"falcon", "head_dim", nullptr},
+                                  {"falcon", "intermediate_size", "ffn_hidden_size"},
+                                  {"falcon", "num_key_value_heads", "num_kv_heads"},
                                   {"jamba", "layer_types", nullptr},
                                   {"mamba", "layer_types", nullptr},
                                   {"mamba2", "layer_types", nullptr},
@@ -57,14 +59,16 @@ Json own_keys(const Config& config) {
   for (const char* ours : {"source_format", "rms_norm_offset", "intermediate_factor"}) keys.erase(ours);
   for (const char* ours : {"rms_norm_offset", "intermediate_factor", "sliding_window_pattern", "max_window_layers",
                            "use_sliding_window", "rope_theta", "rope_local_base_freq", "partial_rotary_factor",
-                           "original_max_position_embeddings", "block_multiple_of"})
+                           "original_max_position_embeddings", "block_multiple_of", "block_ffn_dim_multiplier"})
     if (keys.contains(ours) && keys.at(ours).is_null()) keys.erase(ours);
   for (const Spelling& s : spellings) {
     if (s.model_type != type || !keys.contains(s.key)) continue;
     if (s.own) keys[s.own] = keys.at(s.key);
     keys.erase(s.key);
   }
+  name_back_mamba2(keys);
   keys["model_type"] = written_type(config);
+  if (type == "phi3" && !keys.contains("pad_token_id")) keys["pad_token_id"] = nullptr;         // 32000 if not said
   if (type == "exaone4" && !keys.contains("sliding_window")) keys["sliding_window"] = nullptr;  // 4096 if not said
   if (keys.contains("sliding_window") && !keys.at("sliding_window").is_null()) keys["use_sliding_window"] = true;
   if (!keys.contains("rope_parameters")) return keys;
@@ -73,6 +77,8 @@ Json own_keys(const Config& config) {
   if (rope.contains("rope_theta")) keys["rope_theta"] = rope.at("rope_theta");
   if (rope.contains("partial_rotary_factor")) keys["partial_rotary_factor"] = rope.at("partial_rotary_factor");
   if (rope.contains("rope_type") && rope.at("rope_type") != "default") keys["rope_scaling"] = rope;
+  if (rope.value("rope_type", "") == "longrope" && rope.contains("original_max_position_embeddings"))
+    keys["original_max_position_embeddings"] = rope.at("original_max_position_embeddings");  // Phi-3 looks only here
   return keys;
 }
 

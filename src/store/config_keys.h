@@ -20,6 +20,8 @@ Json defaults_of(std::string_view model_type);
 /// The families whose layers rest on Mamba-2's scan: their names for its sizes and for kinds of layers, into Bamba's.
 /// To be called before other names are moved; of another architecture it touches nothing.
 void name_mamba2(Json& keys);
+/// The other way round, for a config.json of the family's own.
+void name_back_mamba2(Json& keys);
 /// And, once defaults are in place, what follows from them: layer_types, mamba_d_head, time_step_least and
 /// time_step_most. Throws Kind::format, naming the key.
 void derive_mamba2(Json& keys, const std::string& where);

@@ -121,6 +121,15 @@ void name_mamba2(Json& keys) {
     if (family == n.family) move_key(keys, n.theirs, n.ours);
 }
 
+void name_back_mamba2(Json& keys) {
+  const Json family = keys.at("model_type");
+  for (const Name& n : names)
+    if (family == n.family && keys.contains(n.ours)) {
+      keys.erase(std::string(n.theirs));  // was derived for attention, which has the name elsewhere
+      move_key(keys, n.ours, n.theirs);
+    }
+}
+
 void derive_mamba2(Json& keys, const std::string& where) {
   const std::string family = keys.at("model_type");
   if (std::find(std::begin(families), std::end(families), family) == std::end(families)) return;

@@ -167,6 +167,11 @@ TEST(Convert, ConfigurationsSayWhatTransformersTakes) {
   EXPECT_EQ(windows["model_type"], "mistral");  // Llama's class passes over windows
   EXPECT_EQ(windows["architectures"], Json{"MistralForCausalLM"});
   EXPECT_EQ(none["model_type"], "llama");
+  // Sizes by the names that the classes read; by others they are passed over for the class's own.
+  EXPECT_TRUE(written("falcon", Json::object()).contains("ffn_hidden_size"));
+  EXPECT_EQ(written("mamba2", scan).value("num_heads", 0), 2);
+  EXPECT_EQ(written("mamba2", scan).value("head_dim", 0), 8);
+  EXPECT_FALSE(written("lfm2", Json::object()).contains("block_ffn_dim_multiplier"));
 }
 
 TEST(Convert, StoppingLeavesNoFileBehind) {
