@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
 #include "base/error.h"
 
@@ -31,12 +32,21 @@ NewFolder::~NewFolder() {
   fs::remove_all(draft_, ignored);
 }
 
-void NewFolder::finish() {
+void NewFolder::finish(const std::function<bool(std::string_view)>& outdated) {
   std::error_code fault;
   fs::create_directories(path_, fault);
   require(fault, path_);
+  std::set<std::string> moved;
   for (const auto& entry : fs::directory_iterator(draft_)) {
+    moved.insert(entry.path().filename().string());
     fs::rename(entry.path(), fs::path(path_) / entry.path().filename(), fault);
+    require(fault, path_);
+  }
+  if (!outdated) return;
+  for (const auto& entry : fs::directory_iterator(path_)) {
+    const std::string name = entry.path().filename().string();
+    if (moved.contains(name) || !outdated(name)) continue;
+    fs::remove(entry.path(), fault);
     require(fault, path_);
   }
 }

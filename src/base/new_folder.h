@@ -1,7 +1,9 @@
 // A folder of files that comes whole or not at all: files are written into a draft beside it, and moved when all are
 // there. An end by error or Ctrl-C leaves nothing; only a kill leaves the draft, PATH.XXXXXX.
 #pragma once
+#include <functional>
 #include <string>
+#include <string_view>
 
 namespace madang {
 
@@ -15,8 +17,9 @@ class NewFolder {
 
   /// Where to write until then.
   const std::string& draft() const { return draft_; }
-  /// Throws Kind::io.
-  void finish();
+  /// Throws Kind::io. Of the files that were there already, those that are `outdated` by name and have no successor are
+  /// removed.
+  void finish(const std::function<bool(std::string_view name)>& outdated = {});
 
  private:
   std::string path_, draft_;

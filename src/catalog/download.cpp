@@ -135,7 +135,7 @@ class Part {
     file_.sync();
     std::error_code fault;
     fs::rename(path_, what_.to, fault);
-    if (fault) throw Error(Kind::io, say("cannot write the file: {}", fault.message())).at(what_.to.string());
+    if (fault) cannot_write(what_.to.string(), fault.value());
     fs::remove(note_, fault);
   }
 

@@ -145,7 +145,7 @@ void install(const fs::path& from, const fs::path& to, const fs::path& scratch) 
   std::error_code fault;
   if (fs::exists(to, fault)) fs::rename(to, scratch / "old", fault);
   fs::rename(from, to, fault);
-  if (fault) throw Error(Kind::io, say("cannot write the file: {}", fault.message())).at(to.string());
+  if (fault) cannot_write(to.string(), fault.value());
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "catalog/work.h"
 
-#include "base/error.h"
+#include "base/stop.h"
 #include "catalog/digest.h"
 
 namespace madang {
@@ -13,8 +13,9 @@ bool Meter::tell(Text what, int64_t done, int64_t total) {
 }
 
 void Meter::stopped() const {
-  throw Error(Kind::refused, say("stopped while fetching {}", name_))
-      .hint(say("run the same command again: it continues where it stopped"));
+  Stopped stopped(say("stopped while fetching {}", name_));
+  stopped.hint(say("run the same command again: it continues where it stopped"));
+  throw stopped;
 }
 
 void check_digest(Work& work, const std::filesystem::path& path, Digest digest, const std::string& expected) {

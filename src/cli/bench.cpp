@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/opening.h"
 #include "cli/terminal.h"
@@ -125,8 +126,7 @@ Result measure(const Checkpoint& checkpoint, const EngineOptions& options, const
       for (int64_t i = 0; i < plan.batch; ++i) prompts.push_back(some_ids(plan.prompt));
       together = batch_rate(engine, std::move(prompts), plan.generate);
     }
-    if (progress && !progress({say("measuring"), round + 2, plan.repeat + 1}))
-      throw Error(Kind::refused, say("stopped on request"));
+    tell(progress, {say("measuring"), round + 2, plan.repeat + 1});
     if (round < 0) continue;
     batches.push_back(together);
     firsts.push_back(t.first), rests.push_back(t.rest), seconds.push_back(again.first);

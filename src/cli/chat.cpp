@@ -1,7 +1,7 @@
 // madang chat: a conversation in the terminal. Ctrl-C stops an answer, never the program.
-#include <fstream>
 #include <iostream>
 
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/nearest.h"
@@ -182,10 +182,7 @@ class Chat {
 
   void save(const std::string& path) {
     if (path.empty()) throw Error(Kind::usage, say("{} needs a file name", "/save"));
-    std::ofstream out(path, std::ios::binary);
-    out << Json{{"model", checkpoint_->name()}, {"messages", conversation_.messages()}}.dump(2) << '\n';
-    out.flush();
-    if (!out) throw Error(Kind::io, say("the file could not be written")).at(path);
+    write_whole(path, Json{{"model", checkpoint_->name()}, {"messages", conversation_.messages()}}.dump(2) + "\n");
     note(say("Saved to {}.", path));
   }
 

@@ -6,8 +6,8 @@
 #include <iostream>
 #include <new>
 
-#include "base/error.h"
 #include "base/nearest.h"
+#include "base/stop.h"
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "cli/terminal.h"
@@ -82,6 +82,9 @@ int run_words(const std::vector<std::string>& words, Surroundings& around) {
     around.out->flush();
     if (!*around.out) throw Error(Kind::io, say("the output could not be written"));
     return code;
+  } catch (const Stopped& fault) {
+    tell(around, fault);
+    return 130;  // as the shell says of Ctrl-C
   } catch (const Error& fault) {
     return tell(around, fault);
   } catch (const std::bad_alloc&) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/error.h"
+#include "base/stop.h"
 #include "compress/encode.h"
 #include "compress/rows.h"
 #include "store/gguf_write.h"
@@ -152,7 +152,7 @@ void quantize(QuantizePlan& plan, const std::string& path, ThreadPool& pool, con
   const auto put = [&](std::span<const uint8_t> bytes) {
     out.write(bytes);
     where.done += static_cast<int64_t>(bytes.size());
-    if (progress && !progress(where)) throw Error(Kind::refused, say("stopped"));
+    tell(progress, where, path);
   };
   for (PlannedTensor& t : plan.tensors) {
     const TensorImportance importance(*t.tensor, t.important ? plan.options.importance : nullptr);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/new_folder.h"
+#include "base/stop.h"
 #include "compress/quantize.h"
 #include "compress/rows.h"
 #include "convert/config_json.h"
@@ -81,13 +82,13 @@ void write_folder(const ConvertPlan& plan, const std::string& path, ThreadPool& 
       write_rows(part, *t.format, {}, pool, [&](std::span<const uint8_t> bytes) {
         out.write(bytes);
         where.done += static_cast<int64_t>(bytes.size());
-        if (progress && !progress(where)) throw Error(Kind::refused, say("stopped"));
+        tell(progress, where, path);
       });
       if (part.file) part.file->release(part.bytes);
     });
   plan.store->finish();  // nothing that the source holds was left behind
   out.finish();
-  folder.finish();
+  folder.finish(names_weights);  // the shards of another model would be read in place of this one
 }
 
 }  // namespace

@@ -1,9 +1,8 @@
 #include "convert/text_parts.h"
 
-#include <cerrno>
 #include <filesystem>
-#include <fstream>
 
+#include "base/disk.h"
 #include "base/error.h"
 #include "text/rewrite.h"
 
@@ -92,16 +91,7 @@ void write_text_parts(GgufHeader& out, const TextParts& parts, const Checkpoint&
 }
 
 void write_text_file(const std::string& folder, const std::string& name, std::string_view text) {
-  const std::string path = (fs::path(folder) / name).string(), temporary = path + ".part";
-  std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-  out.write(text.data(), static_cast<std::streamsize>(text.size()));
-  out.close();
-  std::error_code fault;
-  if (!out)
-    fault = std::error_code(errno, std::generic_category());
-  else
-    fs::rename(temporary, path, fault);
-  if (fault) throw Error(Kind::io, say("cannot write the file: {}", fault.message())).at(path);
+  write_whole(fs::path(folder) / name, text);
 }
 
 void write_text_files(const std::string& folder, const Checkpoint& c) {
@@ -111,7 +101,7 @@ void write_text_files(const std::string& folder, const Checkpoint& c) {
       std::error_code fault;
       if (!fs::exists(from, fault)) continue;
       fs::copy_file(from, fs::path(folder) / name, fs::copy_options::overwrite_existing, fault);
-      if (fault) throw Error(Kind::io, say("cannot write the file: {}", fault.message())).at(folder).found(name);
+      if (fault) cannot_write((fs::path(folder) / name).string(), fault.value());
     }
     return;
   }

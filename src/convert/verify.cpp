@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/error.h"
 #include "base/random.h"
+#include "base/stop.h"
 #include "engine/sampler.h"
 #include "engine/windows.h"
 #include "store/bounds.h"
@@ -46,11 +46,6 @@ class Common {
   std::vector<Placement> all_;
 };
 
-void tell(const VerifyOptions& options, Text what, int64_t done, int64_t total, bool bytes) {
-  if (options.progress && !options.progress({std::move(what), done, total, bytes}))
-    throw Error(Kind::refused, say("stopped on request"));
-}
-
 void compare_weights(const Checkpoint& a, const Checkpoint& b, const VerifyOptions& options, Verification& out) {
   const Common first(a), second(b);
   int64_t total = 0, done = 0;
@@ -75,7 +70,7 @@ void compare_weights(const Checkpoint& a, const Checkpoint& b, const VerifyOptio
     d.relative = wrong == 0 ? 0 : squares > 0 ? std::sqrt(wrong / squares) : INFINITY;
     out.tensors.push_back(d);
     done += static_cast<int64_t>(4 * x.size());
-    tell(options, say("comparing weights"), done, total, true);
+    tell(options.progress, {say("comparing weights"), done, total, true});
   }
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/error.h"
+#include "base/stop.h"
 #include "engine/sampler.h"
 #include "engine/windows.h"
 
@@ -20,11 +20,6 @@ void check_least(const char* field, int64_t value, int64_t least) {
 double surprise(const Tensor& logits, int64_t row, int32_t target) {
   const std::span<const float> values(logits.row(row), static_cast<size_t>(logits.cols()));
   return log_sum_exp(values) - static_cast<double>(values[static_cast<size_t>(target)]);
-}
-
-void tell(const OnProgress& progress, Text what, int64_t done, int64_t total) {
-  if (progress && !progress({.what = std::move(what), .done = done, .total = total}))
-    throw Error(Kind::refused, say("stopped on request"));
 }
 
 }  // namespace
@@ -54,13 +49,13 @@ Logits logits_of(const Model& model, std::span<const int32_t> ids, const LogitsO
         feed(ids.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(options.chunk, length - at))),
              Step::Want::all);
     out.values.insert(out.values.end(), rows.begin(), rows.end());
-    tell(options.progress, say("reading"), state.length, state.limit);
+    tell(options.progress, {.what = say("reading"), .done = state.length, .total = state.limit});
   }
   for (int64_t i = 0; i < options.greedy; ++i) {
     out.greedy.push_back(best);
     if (i + 1 == options.greedy) break;  // the last one's own logits are not asked for
     feed(std::span(&out.greedy.back(), 1), Step::Want::last);
-    tell(options.progress, say("reading"), state.length, state.limit);
+    tell(options.progress, {.what = say("reading"), .done = state.length, .total = state.limit});
   }
   return out;
 }

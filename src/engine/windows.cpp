@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/error.h"
+#include "base/stop.h"
 
 namespace madang {
 
@@ -49,8 +49,7 @@ int64_t each_window(std::span<const int32_t> ids, int64_t window, std::optional<
     tokens.assign(part.begin(), part.end());
     if (bos) tokens.front() = *bos;
     each(tokens);
-    if (progress && !progress({.what = say("scoring"), .done = at + window, .total = length / window * window}))
-      throw Error(Kind::refused, say("stopped on request"));
+    tell(progress, {.what = say("scoring"), .done = at + window, .total = length / window * window});
   }
   return windows;
 }

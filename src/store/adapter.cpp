@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -259,11 +258,7 @@ void Adapter::write(const std::string& folder) const {
     tensors.push_back({p->b.name, b});
   }
   write_safetensors((fs::path(folder) / "adapter_model.safetensors").string(), tensors, {{"format", "pt"}});
-  const std::string path = (fs::path(folder) / "adapter_config.json").string();
-  std::ofstream out(path, std::ios::trunc);
-  out << config_.json().dump(2) << '\n';
-  out.close();
-  if (!out) throw Error(Kind::io, say("cannot write the file: {}", std::strerror(errno))).at(path);
+  write_whole(fs::path(folder) / "adapter_config.json", config_.json().dump(2) + "\n");
 }
 
 }  // namespace madang

@@ -1,8 +1,6 @@
 #include "store/gguf_write.h"
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
+#include <algorithm>
 
 #include "base/error.h"
 
@@ -112,43 +110,22 @@ std::string GgufHeader::bytes() const {
   return all;
 }
 
-GgufWriter::GgufWriter(std::string path, int64_t alignment)
-    : GgufHeader(std::move(path), alignment),
-      temporary_(path_ + ".part"),
-      file_(temporary_, std::ios::binary | std::ios::trunc) {
-  if (!file_) fail();
-}
-
-GgufWriter::~GgufWriter() {
-  if (finished_) return;
-  file_.close();
-  std::error_code ignored;
-  std::filesystem::remove(temporary_, ignored);
-}
-
-void GgufWriter::fail() const {
-  throw Error(Kind::io, say("cannot write the file: {}", std::error_code(errno, std::generic_category()).message()))
-      .at(path_);
-}
-
-void GgufWriter::out(const void* data, size_t size) {
-  file_.write(static_cast<const char*>(data), static_cast<std::streamsize>(size));
-  if (!file_) fail();
-  written_ += static_cast<int64_t>(size);
-}
+GgufWriter::GgufWriter(std::string path, int64_t alignment) : GgufHeader(std::move(path), alignment), file_(path_) {}
 
 void GgufWriter::pad() {
   static constexpr char zeros[4096] = {};
-  const auto missing = static_cast<size_t>((alignment_ - written_ % alignment_) % alignment_);
+  const auto missing = static_cast<size_t>((alignment_ - file_.size() % alignment_) % alignment_);
   for (size_t left = missing; left > 0;) {
     const size_t piece = std::min(left, sizeof zeros);
-    out(zeros, piece), left -= piece;
+    file_.append(std::span(zeros, piece)), left -= piece;
   }
 }
 
 void GgufWriter::begin() {
   const std::string header = bytes();
-  out(header.data(), header.size());
+  const int64_t tensors = entries_.empty() ? 0 : entries_.back().offset + entries_.back().bytes;
+  file_.need(static_cast<int64_t>(header.size()) + tensors);
+  file_.append(header);
   pad();
 }
 
@@ -157,7 +134,7 @@ void GgufWriter::write(std::span<const uint8_t> bytes) {
     if (current_ == entries_.size()) throw Error(Kind::internal, say("more bytes than tensors")).at(path_);
     const int64_t left = entries_[current_].bytes - in_current_;
     const size_t piece = std::min(bytes.size(), static_cast<size_t>(left));
-    out(bytes.data(), piece);
+    file_.append(bytes.first(piece));
     bytes = bytes.subspan(piece);
     in_current_ += static_cast<int64_t>(piece);
     if (in_current_ < entries_[current_].bytes) return;
@@ -168,13 +145,8 @@ void GgufWriter::write(std::span<const uint8_t> bytes) {
 
 void GgufWriter::finish(const std::function<void(const std::string&)>& check) {
   if (current_ != entries_.size()) throw Error(Kind::internal, say("fewer bytes than tensors")).at(path_);
-  file_.close();
-  if (!file_) fail();
-  if (check) check(temporary_);
-  std::error_code fault;
-  std::filesystem::rename(temporary_, path_, fault);
-  if (fault) throw Error(Kind::io, say("cannot write the file: {}", fault.message())).at(path_);
-  finished_ = true;
+  if (check) check(file_.part());
+  file_.finish();
 }
 
 }  // namespace madang

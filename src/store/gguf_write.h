@@ -4,7 +4,6 @@
 // Refused: a key or a tensor twice, bytes that are not what the table said.
 #pragma once
 #include <cstdint>
-#include <fstream>
 #include <functional>
 #include <set>
 #include <span>
@@ -12,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/disk.h"
 #include "quant/format.h"
 #include "store/gguf.h"
 
@@ -63,14 +63,10 @@ class GgufHeader {
 
 class GgufWriter : public GgufHeader {
  public:
-  /// Throws Kind::io.
+  /// Throws as NewFile; without finish(), what was written is removed.
   explicit GgufWriter(std::string path, int64_t alignment = 32);
-  /// Without finish(), what was written is removed.
-  ~GgufWriter();
-  GgufWriter(const GgufWriter&) = delete;
-  GgufWriter& operator=(const GgufWriter&) = delete;
 
-  /// The header is complete.
+  /// The header is complete. Throws Kind::limit if there is no room for all of it.
   void begin();
   /// The next bytes of the tensors, in the order declared; a tensor's bytes may come in pieces.
   void write(std::span<const uint8_t> bytes);
@@ -78,16 +74,11 @@ class GgufWriter : public GgufHeader {
   void finish(const std::function<void(const std::string& written)>& check = {});
 
  private:
-  void out(const void* data, size_t size);
   void pad();
-  [[noreturn]] void fail() const;
 
-  std::string temporary_;
-  std::ofstream file_;
-  int64_t written_ = 0;
+  NewFile file_;
   size_t current_ = 0;      ///< the tensor that the next byte belongs to
   int64_t in_current_ = 0;  ///< bytes of it that are written
-  bool finished_ = false;
 };
 
 }  // namespace madang

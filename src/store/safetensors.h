@@ -3,11 +3,12 @@
 // Refused, as the reference reader refuses it: a header above 100 MB, holes, overlaps, names that come twice, an index
 // that names files outside its folder.
 #pragma once
-#include <fstream>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/disk.h"
 #include "store/source.h"
 
 namespace madang {
@@ -15,37 +16,35 @@ namespace madang {
 /// A file, an index (*.index.json) or a folder that holds either.
 std::shared_ptr<const Source> open_safetensors(const std::string& path);
 
+/// Whether a repository's weights, or their index, bear such a name: model.safetensors,
+/// model-00001-of-00002.safetensors.
+bool names_weights(std::string_view file);
+
 /// Writes a file as a stream: the table first, then each tensor's bytes, so that memory is bounded by what the caller
-/// holds. Through a temporary file in the same folder: a reader never sees half a file. Throws Kind::io.
+/// holds. Through a temporary file in the same folder: a reader never sees half a file.
 class SafetensorsWriter {
  public:
-  explicit SafetensorsWriter(std::string path);
-  /// Without finish(), what was written is removed.
-  ~SafetensorsWriter();
-  SafetensorsWriter(const SafetensorsWriter&) = delete;
-  SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;
+  /// Throws as NewFile; without finish(), what was written is removed.
+  explicit SafetensorsWriter(const std::string& path) : file_(path) {}
 
   /// Tensors lie in the order in which they are declared; give wide elements first, so that all are aligned.
   void declare(const std::string& name, DType dtype, const std::vector<int64_t>& shape);
+  /// Throws Kind::limit if there is no room for all of it.
   void begin(const std::map<std::string, std::string>& metadata = {});
   /// The next bytes of the tensors, in the order declared; a tensor's bytes may come in pieces.
   void write(std::span<const uint8_t> bytes);
   void finish();  ///< all is there: on the disk, under its name
 
  private:
-  [[noreturn]] void fail(int fault) const;
-
   struct Entry {
     std::string name;
     DType dtype;
     std::vector<int64_t> shape;
     int64_t bytes;
   };
-  std::string path_, temporary_;
-  std::ofstream file_;
+  NewFile file_;
   std::vector<Entry> entries_;
   int64_t left_ = 0;
-  bool finished_ = false;
 };
 
 struct NamedTensor {

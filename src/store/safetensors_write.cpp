@@ -1,28 +1,12 @@
 // The writing half of safetensors.h.
-#include <cerrno>
-#include <filesystem>
-
 #include "base/error.h"
 #include "base/json.h"
 #include "store/safetensors.h"
 
 namespace madang {
 
-SafetensorsWriter::SafetensorsWriter(std::string path)
-    : path_(std::move(path)), temporary_(path_ + ".part"), file_(temporary_, std::ios::binary | std::ios::trunc) {
-  if (!file_) fail(errno);
-}
-
-SafetensorsWriter::~SafetensorsWriter() {
-  if (finished_) return;
-  file_.close();
-  std::error_code ignored;
-  std::filesystem::remove(temporary_, ignored);
-}
-
-void SafetensorsWriter::fail(int fault) const {
-  throw Error(Kind::io, say("cannot write the file: {}", std::error_code(fault, std::generic_category()).message()))
-      .at(path_);
+bool names_weights(std::string_view file) {
+  return file.starts_with("model") && (file.ends_with(".safetensors") || file.ends_with(".safetensors.index.json"));
 }
 
 void SafetensorsWriter::declare(const std::string& name, DType dtype, const std::vector<int64_t>& shape) {
@@ -43,27 +27,20 @@ void SafetensorsWriter::begin(const std::map<std::string, std::string>& metadata
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // data starts at a multiple of 8
   const auto length = static_cast<uint64_t>(text.size());
-  file_.write(reinterpret_cast<const char*>(&length), sizeof length);
-  file_.write(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file_) fail(errno);
+  file_.need(static_cast<int64_t>(sizeof length + length) + left_);
+  file_.append(std::span(reinterpret_cast<const char*>(&length), sizeof length));
+  file_.append(text);
 }
 
 void SafetensorsWriter::write(std::span<const uint8_t> bytes) {
   left_ -= static_cast<int64_t>(bytes.size());
-  if (left_ < 0) throw Error(Kind::internal, say("more bytes than tensors")).at(path_);
-  if (bytes.empty()) return;
-  file_.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  if (!file_) fail(errno);
+  if (left_ < 0) throw Error(Kind::internal, say("more bytes than tensors")).at(file_.path());
+  file_.append(bytes);
 }
 
 void SafetensorsWriter::finish() {
-  if (left_ != 0) throw Error(Kind::internal, say("fewer bytes than tensors")).at(path_);
-  file_.close();
-  if (!file_) fail(errno);
-  std::error_code fault;
-  std::filesystem::rename(temporary_, path_, fault);
-  if (fault) fail(fault.value());
-  finished_ = true;
+  if (left_ != 0) throw Error(Kind::internal, say("fewer bytes than tensors")).at(file_.path());
+  file_.finish();
 }
 
 void write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors,

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/new_folder.h"
+#include "base/stop.h"
 #include "models/model.h"
 #include "store/bounds.h"
 #include "store/safetensors.h"
@@ -53,11 +54,11 @@ class Merging {
         out.write(t->bytes);
       if (t->file) t->file->release(t->bytes);
       progress.done += t->numel() * size_of(type(t));
-      if (progress_ && !progress_(progress)) throw Error(Kind::refused, say("stopped"));
+      tell(progress_, progress, folder_);
     }
     copy_rest(folder.draft());
     out.finish();
-    folder.finish();
+    folder.finish(names_weights);
   }
 
  private:
@@ -80,7 +81,7 @@ class Merging {
                         name.starts_with("LICEN");
       if (!entry.is_regular_file(fault) || !text || name.ends_with(".index.json")) continue;
       fs::copy_file(entry.path(), fs::path(folder) / name, fs::copy_options::overwrite_existing, fault);
-      if (fault) throw Error(Kind::io, say("cannot write the file: {}", fault.message())).at(name);
+      if (fault) cannot_write((fs::path(folder) / name).string(), fault.value());
     }
   }
 
