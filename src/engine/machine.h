@@ -8,8 +8,8 @@ namespace madang {
 struct MachineLimits {
   double read_bytes = 0;  ///< bytes a second, reading memory on all threads
   // Multiply-adds a second on weights that stay in the caches.
-  double multiplies_f32 = 0;   ///< of the float32 kernel
-  double multiplies_int8 = 0;  ///< of the integer kernel, on Q8_0
+  double multiplies_f32 = 0;    ///< of the float32 kernel
+  double multiplies_int8 = 0;   ///< of the integer kernel, on Q8_0
   double multiplies_alone = 0;  ///< of the float32 kernel on one thread
 
   /// What the threads are worth, in threads that have a core each: virtual processors are often two to a core, whatever

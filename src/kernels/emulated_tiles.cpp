@@ -6,12 +6,7 @@
 namespace madang {
 
 const Kernels& emulated_tiles_kernels() {
-  static const Kernels kernels = [] {
-    Kernels k = emulated_kernels();
-    k.name = "emulated-tiles";
-    k.matmul_fast = simd::matmul_tiles<EmulatedPanels, EmulatedTiles>;
-    return k;
-  }();
+  static const Kernels kernels = simd::in_tiles<EmulatedPanels, EmulatedTiles>(emulated_kernels(), "emulated-tiles");
   return kernels;
 }
 

@@ -119,4 +119,11 @@ void matmul_tiles(const Panels& w, const Int8Rows& x, int64_t begin, int64_t end
   });
 }
 
+/// The other table with its products in tiles.
+template <class P, class Tiles>
+Kernels in_tiles(Kernels kernels, const char* name) {
+  kernels.name = name, kernels.matmul_fast = matmul_tiles<P, Tiles>;
+  return kernels;
+}
+
 }  // namespace madang::simd
