@@ -72,8 +72,10 @@ void multiply(Ctx& c, std::span<const Product> products, Tensor x) {
 Tensor in_order(Ctx& c, Tensor x, const ColumnOrder& order) {
   Tensor y = c.make({x.rows(), x.cols()});
   const std::vector<int32_t>& from = *order;
-  for (int64_t t = 0; t < x.rows(); ++t)
-    for (size_t i = 0; i < from.size(); ++i) y.row(t)[i] = x.row(t)[from[i]];
+  c.pool.parallel(x.rows(), 8, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t)
+      for (size_t i = 0; i < from.size(); ++i) y.row(t)[i] = x.row(t)[from[i]];
+  });
   if (c.tape)
     c.tape->record([c, x, y, order] {
       const float* dy = c.tape->grad(y);
