@@ -190,9 +190,9 @@ struct Scope::State {
                            .shape = {found->b.rows, found->b.cols},
                            .bytes = {found->b.bytes, bytes}};
       const StoredTensor* part = &b;
-      const StoredTensor made = rule->make({std::span(&part, 1), *rule, config, pieces});
+      const StoredTensor ours = rule->make({std::span(&part, 1), *rule, config, pieces});
       auto own = std::make_shared<AdapterPart>(*found);
-      own->b = {&f32_format, made.bytes.data(), rows, found->b.cols, made.owner, nullptr};
+      own->b = {&f32_format, ours.bytes.data(), rows, found->b.cols, ours.owner, nullptr};
       return own;
     }
     return nullptr;
