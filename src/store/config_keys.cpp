@@ -313,6 +313,16 @@ void derive_lfm2(Json& keys, const std::string& where) {
   keys.erase("block_ffn_dim_multiplier"), keys.erase("block_multiple_of");
 }
 
+/// RWKV-5's and 6's channel mixing is three and a half times as wide as the rest, in whole 32, unless said otherwise;
+/// their repositories write null. Those of RWKV-5 also say that the head is the embedding, which it is in no model.
+void derive_rwkv(Json& keys, const std::string& where) {
+  const bool eagle = keys.at("model_type") == "rwkv5";
+  if (!eagle && keys.at("model_type") != "rwkv6") return;
+  if (!keys.contains("intermediate_size") && keys.contains("hidden_size"))
+    keys["intermediate_size"] = size_in(keys, "hidden_size", 1, 1 << 20, where) * 7 / 2 / 32 * 32;
+  if (eagle) keys["tie_word_embeddings"] = false;
+}
+
 }  // namespace
 
 double rotary_fraction(int64_t rotated, int64_t head_dim) {
@@ -342,6 +352,7 @@ Json normalised(const Json& given, const std::string& where) {
   if (!keys.contains("source_format")) keys["source_format"] = "hugging_face";
   derive_mamba2(keys, where);
   derive_lfm2(keys, where);
+  derive_rwkv(keys, where);
   set_layer_types(keys, where);
   if (keys.contains("num_attention_heads"))
     derive_attention(keys, where);

@@ -60,6 +60,7 @@ constexpr Published published[] = {
     {"stablelm", 2.795, 0, 0.001, "StableLM-3B-4E1T's model card: 2,795,443,200"},
     {"stablelm-2-zephyr-1_6b", 1.645, 0, 0.001, "StableLM 2 1.6B's model card: 1,644,417,024 and 98,304 biases"},
     {"starcoder2", 7.17, 0, 0.01, "repository's count of its safetensors: 7.17B"},
+    {"rwkv5_3b", 3.06, 0, 0.01, "Eagle and Finch (arXiv 2404.05892), table 2: Eagle 3B, 3.06 x 10^9"},
     {"smollm2_135m", 0.135, 0, 0.001, "repository's count of its safetensors: 135M"},
     {"smollm2_360m", 0.362, 0, 0.001, "repository's count of its safetensors: 362M"},
     {"smollm_1_7b", 1.71, 0, 0.01, "repository's count of its safetensors: 1.71B"},
