@@ -42,7 +42,7 @@ Named stored_name(const Rules& rules, Layout layout, const Config& config, const
     for (const Rule& rule : table) {
       const bool prefixed =
           rule.name.find("{...}") != rule.name.npos || (!rule.make && rule.stored.ends_with(rule.name));
-      if (layout == Layout::hugging_face && prefixed) continue;
+      if (rule.old || (layout == Layout::hugging_face && prefixed)) continue;
       if (!rule.unless_zero.empty() && config.integer(rule.unless_zero, 0) == 0) continue;
       const bool apart = rule.stored.find(" + ") != rule.stored.npos && rule.make != by_key_heads;
       if (!apart && fits(rule.name, name, pieces)) return {filled(rule.stored, pieces), &rule};

@@ -41,6 +41,7 @@ struct Rule {
   std::string_view key = "";  ///< the configuration's number that the operation needs
   /// A number of the configuration: without it, or if it is 0, files are not written so.
   std::string_view unless_zero = "";
+  bool old = false;  ///< files are no longer written so
 };
 
 // The operations. Each works on rows of blocks, so on quantized tensors too, unless it says otherwise.

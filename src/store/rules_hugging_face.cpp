@@ -31,7 +31,7 @@ constexpr Rule hf_granite_hybrid[] = {
 
 // Codestral Mamba puts a prefix before all; the first Mamba-2 files have one letter less.
 constexpr Rule hf_mamba2[] = {
-    {"backbone.embeddings.weight", "backbone.embedding.weight"},
+    {.name = "backbone.embeddings.weight", .stored = "backbone.embedding.weight", .old = true},
     {"backbone.{...}", "model.backbone.{...}"},
     {"lm_head.weight", "model.lm_head.weight"},
 };

@@ -207,6 +207,17 @@ INSTANTIATE_TEST_SUITE_P(All, GgufFamily,
                                          Family{"rwkv7", rwkv7}),
                          [](const auto& info) { return info.param.name; });
 
+// Older files' names are read and no longer written.
+TEST(GgufFamilies, FoldersHaveTransformersNames) {
+  Random r(test::seed());
+  const test::TemporaryFolder folder;
+  test::write_random_model(folder / "model", mamba2(r), r.bits());
+  convert_to(folder / "model", folder / "back");
+  const auto back = open_source(folder / "back");
+  EXPECT_TRUE(back->find("backbone.embeddings.weight"));
+  EXPECT_FALSE(back->find("backbone.embedding.weight"));
+}
+
 /// Shape of a tensor of the model's GGUF; empty if there is none.
 Shape64 shape_in(const Gguf& gguf, const std::string& name) {
   const StoredTensor* t = gguf.find(name);
