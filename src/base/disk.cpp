@@ -1,6 +1,7 @@
 #include "base/disk.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +26,24 @@ std::string place_of(const std::string& path) {
   return target.empty() ? path : target.string();
 }
 
+// Opened and locked. Whoever wrote the file before may have given it another name between the two: then again.
+int open_alone(const fs::path& path) {
+  for (;;) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (fd < 0) cannot_write(path.string(), errno);
+    const bool taken = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;  // a file system may know no locks
+    struct stat ours{}, named{};
+    if (!taken && fstat(fd, &ours) == 0 && stat(path.c_str(), &named) == 0 && ours.st_dev == named.st_dev &&
+        ours.st_ino == named.st_ino)
+      return fd;
+    ::close(fd);
+    if (taken)
+      throw Error(Kind::io, say("another process is writing the file"))
+          .at(path.string())
+          .hint(say("wait until it is done, or write under another name"));
+  }
+}
+
 }  // namespace
 
 void cannot_write(const std::string& path, int fault) {
@@ -46,8 +65,7 @@ void need_space(const fs::path& folder, int64_t bytes) {
 }
 
 GrowingFile::GrowingFile(fs::path path, int64_t keep) : path_(std::move(path)) {
-  fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (fd_ < 0) cannot_write(path_.string(), errno);
+  fd_ = open_alone(path_);
   struct stat st{};
   int64_t there = fstat(fd_, &st) == 0 ? static_cast<int64_t>(st.st_size) : 0;
   cut(std::min(there, keep));

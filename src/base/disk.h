@@ -1,6 +1,6 @@
 // Writing to the disk: room, files that grow at their end, files that come whole or not at all.
 // Refused: a full disk (Kind::limit, before the first byte where the size is told); a folder or a device in a file's
-// place.
+// place; a file that somebody else is writing.
 #pragma once
 #include <cstdint>
 #include <filesystem>

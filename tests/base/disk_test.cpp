@@ -40,6 +40,18 @@ TEST(Disk, AFileComesWholeOrNotAtAll) {
   EXPECT_TRUE(alone());
 }
 
+TEST(Disk, TwoDoNotWriteOneFile) {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "file";
+  NewFile first(path);
+  first.append(std::span<const char>(std::string_view("first")));
+  EXPECT_EQ(kind_of([&] { write_whole(path, "second"); }), Kind::io);
+  first.finish();
+  EXPECT_EQ(test::read_text(path), "first");
+  write_whole(path, "second");  // the first still holds what had its name before
+  EXPECT_EQ(test::read_text(path), "second");
+}
+
 TEST(Disk, ALinkStaysOne) {
   const test::TemporaryFolder folder;
   write_whole(folder / "file", "old");
