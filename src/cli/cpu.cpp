@@ -18,19 +18,16 @@ double bits_per_weight(const Format& f) { return 8.0 * f.bytes / f.block; }
 
 // How a format is multiplied in fast mode, and why so: what ops/linear.cpp asks.
 struct Way {
-  bool integers = false, packed = false;
+  bool integers = false;
   Text why;
 };
 
 Way way_of(const Format& f) {
   if (!f.codes) return {.why = say("floats: the file's numbers are widened to float32 on their way")};
-  const int form = panel_form(f);
-  if (form < 0)
-    return {.integers = true, .why = say("integers: unpacked to bytes at each product, to keep memory small")};
-  return {
-      .integers = true,
-      .packed = true,
-      .why = say("integers: packed at load, {} bits a code, {} rows side by side", panel_forms[form].bits, panel_rows)};
+  const PanelForm& form = panel_forms[panel_form(f)];
+  if (form.book())
+    return {true, say("integers: packed at load as entries of a code book, {} rows side by side", panel_rows)};
+  return {true, say("integers: packed at load, {} bits a code, {} rows side by side", form.bits, panel_rows)};
 }
 
 struct Findings {
@@ -59,7 +56,7 @@ Json as_json(const Findings& f) {
     ways.push_back({{"name", format.name},
                     {"bits_per_weight", bits_per_weight(format)},
                     {"products", way.integers ? "int8" : "float32"},
-                    {"packed", way.packed},
+                    {"packed", way.integers},
                     {"why", way.why.in(Language::english)}});
   }
   auto or_null = [](auto limit) { return limit > 0 ? Json(limit) : Json(); };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "compress/blocks.h"
@@ -146,12 +147,12 @@ std::vector<std::array<float, dim>> floats_of(const Grid& grid) {
 }
 
 template <size_t dim>
-Choices choices_of(const std::vector<std::array<float, dim>>& book, const float* x, const float* w, float delta = 0) {
+Choices choices_of(std::span<const std::array<float, dim>> book, const float* x, const float* w) {
   Choices c{std::vector<float>(book.size()), std::vector<float>(book.size())};
   for (size_t e = 0; e < book.size(); ++e) {
     float a = 0, b = 0;
     for (size_t j = 0; j < dim; ++j) {
-      const float value = book[e][j] + delta, wv = w[j] * value;
+      const float value = book[e][j], wv = w[j] * value;
       a += wv * x[j], b += wv * value;
     }
     c.a[e] = a, c.b[e] = b;
@@ -180,8 +181,9 @@ struct Signed {
   uint32_t signs[32] = {};
 
   template <size_t dim>
-  Signed(const std::vector<std::array<float, dim>>& book, const float* x, const float* w, int size, bool even,
+  Signed(const std::vector<std::array<float, dim>>& entries, const float* x, const float* w, int size, bool even,
          float unit, float largest_entry) {
+    const std::span book(entries);
     float magnitude[256];
     for (int i = 0; i < 32; ++i) signs[i] = take_signs(x + 8 * i, w + 8 * i, even, magnitude + 8 * i);
     for (int at = 0; at < 256; at += size) {
@@ -276,15 +278,17 @@ void iq3_s(const float* x, const float* w, uint8_t* b) {
   put_levels(b + 106, s, 8);
 }
 
-// IQ1: entries of -1, 0 and 1 (times eight), shifted by an eighth up or down (times eight: by one).
+// IQ1: entries of -1, 0 and 1 (times eight), shifted by an eighth (times eight: by one) up, then all of them down.
 void iq1_s(const float* x, const float* w, uint8_t* b) {
-  static const auto book = floats_of<8>(iq1_grid);
+  static const auto entries = floats_of<8>(iq1_grid);
+  const std::span<const std::array<float, 8>> book(entries);
+  const size_t half = book.size() / 2;
   std::vector<ScaledGroup> groups;
   for (int at = 0; at < 256; at += 32) {
     ScaledGroup g{{{}, {}}};
     for (int i = at; i < at + 32; i += 8) {
-      g.ways[0].push_back(choices_of<8>(book, x + i, w + i, 1));
-      g.ways[1].push_back(choices_of<8>(book, x + i, w + i, -1));
+      g.ways[0].push_back(choices_of(book.first(half), x + i, w + i));
+      g.ways[1].push_back(choices_of(book.last(half), x + i, w + i));
     }
     find_wanted(g, largest_value({x + at, w + at, 32}), 9);
     groups.push_back(std::move(g));
@@ -304,16 +308,12 @@ void iq1_s(const float* x, const float* w, uint8_t* b) {
 }
 
 void iq1_m(const float* x, const float* w, uint8_t* b) {
-  static const auto book = floats_of<8>(iq1_grid);
+  static const auto entries = floats_of<8>(iq1_grid);
+  const std::span<const std::array<float, 8>> book(entries);
   std::vector<ScaledGroup> groups;
   for (int at = 0; at < 256; at += 16) {
     ScaledGroup g{{{}}};
-    for (int i = at; i < at + 16; i += 8) {  // both shifts, one after the other: 4,096 entries
-      Choices both = choices_of<8>(book, x + i, w + i, 1), down = choices_of<8>(book, x + i, w + i, -1);
-      both.a.insert(both.a.end(), down.a.begin(), down.a.end());
-      both.b.insert(both.b.end(), down.b.begin(), down.b.end());
-      g.ways[0].push_back(std::move(both));
-    }
+    for (int i = at; i < at + 16; i += 8) g.ways[0].push_back(choices_of(book, x + i, w + i));
     find_wanted(g, largest_value({x + at, w + at, 16}), 9);
     groups.push_back(std::move(g));
   }
@@ -326,9 +326,8 @@ void iq1_m(const float* x, const float* w, uint8_t* b) {
     const ScaledGroup& g = groups[static_cast<size_t>(i / 2)];
     const float s = d * (0.5f + static_cast<float>(g.level)) * 0.25f;
     const auto entry = static_cast<int>(g.ways[0][static_cast<size_t>(i % 2)].nearest(s));
-    const int index = entry % 2048;
-    b[i] = static_cast<uint8_t>(index);
-    b[32 + i / 2] = static_cast<uint8_t>(b[32 + i / 2] | (index >> 8 | (entry >= 2048 ? 8 : 0)) << 4 * (i % 2));
+    b[i] = static_cast<uint8_t>(entry);
+    b[32 + i / 2] = static_cast<uint8_t>(b[32 + i / 2] | entry >> 8 << 4 * (i % 2));
   }
   for (int g = 0; g < 16; ++g)
     words[g / 4] = static_cast<uint16_t>(words[g / 4] | groups[static_cast<size_t>(g)].level << 3 * (g % 4));

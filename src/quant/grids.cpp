@@ -302,14 +302,23 @@ constexpr std::array<Entry, size> spread(const uint16_t (&packed)[size], const i
   return out;
 }
 
-constexpr int8_t iq1_levels[4] = {-8, 0, 8, 0};  // eight times the value: its delta of an eighth is then whole
+// Eight times the value: its delta of an eighth, more or less, is then whole.
+constexpr int8_t iq1_more[4] = {-7, 1, 9, 0}, iq1_less[4] = {-9, -1, 7, 0};
 constexpr int8_t iq2_levels[4] = {8, 25, 43, 0};
 constexpr int8_t iq3_xxs_levels[8] = {4, 12, 20, 28, 36, 44, 52, 62};
 constexpr int8_t iq3_s_levels[8] = {1, 3, 5, 7, 9, 11, 13, 15};
 
+template <class Entry, size_t size>
+constexpr std::array<Entry, 2 * size> one_after_the_other(std::array<Entry, size> a, std::array<Entry, size> b) {
+  std::array<Entry, 2 * size> out{};
+  for (size_t i = 0; i < size; ++i) out[i] = a[i], out[size + i] = b[i];
+  return out;
+}
+
 }  // namespace
 
-constinit const std::array<uint64_t, 2048> iq1_grid = spread<uint64_t>(iq1_packed, iq1_levels);
+constinit const std::array<uint64_t, 4096> iq1_grid =
+    one_after_the_other(spread<uint64_t>(iq1_packed, iq1_more), spread<uint64_t>(iq1_packed, iq1_less));
 constinit const std::array<uint64_t, 256> iq2_xxs_grid = spread<uint64_t>(iq2_xxs_packed, iq2_levels);
 constinit const std::array<uint64_t, 512> iq2_xs_grid = spread<uint64_t>(iq2_xs_packed, iq2_levels);
 constinit const std::array<uint64_t, 1024> iq2_s_grid = spread<uint64_t>(iq2_s_packed, iq2_levels);

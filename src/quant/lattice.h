@@ -14,15 +14,97 @@
 
 namespace madang::lattice {
 
+/// A block of 256 with its fields apart, as all of these but IQ4 have them:
+///   code = entry's code, or minus it;   scale of a group = d (2 s + 1) / unit
+struct Entries {
+  uint16_t entry[64] = {};    ///< numbers of 32 entries of eight codes, or of 64 of four
+  uint8_t negative[32] = {};  ///< bit j of byte i: code 8 i + j is
+  uint8_t s[16] = {};
+  uint16_t d = 0;  ///< float16
+};
+
 /// Seven stored sign bits; the eighth makes their number even.
-inline uint32_t even_signs(uint32_t seven) {
-  const uint32_t odd = 0x6996 >> ((seven ^ seven >> 4) & 15) & 1;  // parity of four bits, as a table
-  return seven | odd << 7;
+inline uint8_t even_signs(uint32_t bits) {
+  const uint32_t seven = bits & 127,
+                 odd = 0x6996 >> ((seven ^ seven >> 4) & 15) & 1;  // parity of four bits, as a table
+  return static_cast<uint8_t>(seven | odd << 7);
+}
+
+// n scales of four bits.
+inline void nibble_scales(const uint8_t* p, int n, Entries& e) {
+  for (int g = 0; g < n; ++g) e.s[g] = p[g / 2] >> 4 * (g % 2) & 15;
+}
+
+// The second half of a group of IQ2_XXS and IQ3_XXS.
+inline void signs_and_scale(uint32_t word, int g, Entries& e) {
+  for (int l = 0; l < 4; ++l) e.negative[4 * g + l] = even_signs(word >> 7 * l);
+  e.s[g] = static_cast<uint8_t>(word >> 28);
+}
+
+inline void iq2_xxs(const uint8_t* b, Entries& e) {
+  e.d = field16(b);
+  for (int g = 0; g < 8; ++g) {
+    const uint8_t* q = b + 2 + 8 * g;
+    for (int l = 0; l < 4; ++l) e.entry[4 * g + l] = q[l];
+    signs_and_scale(field32(q + 4), g, e);
+  }
+}
+
+inline void iq2_xs(const uint8_t* b, Entries& e) {
+  e.d = field16(b);
+  nibble_scales(b + 66, 16, e);
+  for (int i = 0; i < 32; ++i) {
+    const uint16_t word = field16(b + 2 + 2 * i);
+    e.entry[i] = word & 511, e.negative[i] = even_signs(word >> 9);
+  }
+}
+
+inline void iq2_s(const uint8_t* b, Entries& e) {
+  e.d = field16(b);
+  nibble_scales(b + 74, 16, e);
+  for (int i = 0; i < 32; ++i) {
+    e.entry[i] = static_cast<uint16_t>(b[2 + i] | (b[66 + i / 4] << (8 - 2 * (i % 4)) & 0x300));
+    e.negative[i] = b[34 + i];
+  }
+}
+
+inline void iq3_xxs(const uint8_t* b, Entries& e) {
+  e.d = field16(b);
+  for (int i = 0; i < 64; ++i) e.entry[i] = b[2 + i];
+  for (int g = 0; g < 8; ++g) signs_and_scale(field32(b + 66 + 4 * g), g, e);
+}
+
+inline void iq3_s(const uint8_t* b, Entries& e) {
+  e.d = field16(b);
+  nibble_scales(b + 106, 8, e);
+  for (int i = 0; i < 64; ++i) e.entry[i] = static_cast<uint16_t>(b[2 + i] | (b[66 + i / 8] >> i % 8 & 1) << 8);
+  std::memcpy(e.negative, b + 74, 32);
+}
+
+// value = dl (grid + delta), delta = +-1/8, whose sign is the highest bit of an entry's number: see iq1_grid.
+inline uint16_t iq1_entry(uint8_t low, int high) { return static_cast<uint16_t>(low | high << 8); }
+
+inline void iq1_s(const uint8_t* b, Entries& e) {
+  e.d = field16(b);
+  for (int g = 0; g < 8; ++g) {
+    const uint16_t word = field16(b + 34 + 2 * g);
+    e.s[g] = word >> 12 & 7;
+    for (int l = 0; l < 4; ++l)
+      e.entry[4 * g + l] = iq1_entry(b[2 + 4 * g + l], (word >> 3 * l & 7) | (word >> 15) << 3);
+  }
+}
+
+inline void iq1_m(const uint8_t* b, Entries& e) {
+  uint16_t words[4];
+  for (int i = 0; i < 4; ++i) words[i] = field16(b + 48 + 2 * i);
+  e.d = static_cast<uint16_t>(words[0] >> 12 | (words[1] >> 8 & 0xF0) | (words[2] >> 4 & 0xF00) | (words[3] & 0xF000));
+  for (int g = 0; g < 16; ++g) e.s[g] = words[g / 4] >> 3 * (g % 4) & 7;
+  for (int i = 0; i < 32; ++i) e.entry[i] = iq1_entry(b[i], b[32 + i / 2] >> 4 * (i % 2) & 15);
 }
 
 inline constexpr uint64_t ones = 0x0101010101010101u;
 
-/// The values of an entry, those negated whose bit is set in `signs`. None is zero, so no byte carries into the next.
+/// The codes of an entry, those negated whose bit is set in `signs`. None is zero, so no byte carries into the next.
 template <class Entry>
 void with_signs(Entry entry, uint32_t signs, int8_t* code) {
   const uint64_t set = (signs & 255) * ones & 0x8040201008040201u;  // byte j keeps bit j
@@ -31,88 +113,15 @@ void with_signs(Entry entry, uint32_t signs, int8_t* code) {
   std::memcpy(code, &values, sizeof values);
 }
 
-inline void iq2_xxs(const uint8_t* b, int8_t* code, float* scale, float*) {
-  const float d = half_field(b);
-  for (int g = 0; g < 8; ++g) {
-    const uint8_t* q = b + 2 + 8 * g;
-    const uint32_t word = field32(q + 4);
-    scale[g] = d * (0.5f + static_cast<float>(word >> 28)) * 0.25f;
-    for (int l = 0; l < 4; ++l) with_signs(iq2_xxs_grid[q[l]], even_signs(word >> 7 * l & 127), code + 32 * g + 8 * l);
-  }
-}
-
-inline void half_scales(const uint8_t* s, float d, float* scale) {
-  for (int g = 0; g < 16; ++g) scale[g] = d * (0.5f + static_cast<float>(s[g / 2] >> 4 * (g % 2) & 15)) * 0.25f;
-}
-
-inline void iq2_xs(const uint8_t* b, int8_t* code, float* scale, float*) {
-  half_scales(b + 66, half_field(b), scale);
-  for (int i = 0; i < 32; ++i) {
-    const uint16_t word = field16(b + 2 + 2 * i);
-    with_signs(iq2_xs_grid[word & 511], even_signs(word >> 9), code + 8 * i);
-  }
-}
-
-inline void iq2_s(const uint8_t* b, int8_t* code, float* scale, float*) {
-  half_scales(b + 74, half_field(b), scale);
-  for (int i = 0; i < 32; ++i) {
-    const int index = b[2 + i] | (b[66 + i / 4] << (8 - 2 * (i % 4)) & 0x300);
-    with_signs(iq2_s_grid[static_cast<size_t>(index)], b[34 + i], code + 8 * i);
-  }
-}
-
-inline void iq3_xxs(const uint8_t* b, int8_t* code, float* scale, float*) {
-  const float d = half_field(b);
-  for (int g = 0; g < 8; ++g) {
-    const uint32_t word = field32(b + 66 + 4 * g);
-    scale[g] = d * (0.5f + static_cast<float>(word >> 28)) * 0.5f;
-    for (int l = 0; l < 8; ++l) {
-      const uint32_t signs = even_signs(word >> 7 * (l / 2) & 127) >> 4 * (l % 2);
-      with_signs(iq3_xxs_grid[b[2 + 8 * g + l]], signs, code + 32 * g + 4 * l);
-    }
-  }
-}
-
-inline void iq3_s(const uint8_t* b, int8_t* code, float* scale, float*) {
-  const float d = half_field(b);
-  for (int g = 0; g < 8; ++g) {
-    scale[g] = d * static_cast<float>(1 + 2 * (b[106 + g / 2] >> 4 * (g % 2) & 15));
-    for (int l = 0; l < 8; ++l) {
-      const int index = b[2 + 8 * g + l] | (b[66 + g] >> l & 1) << 8;
-      with_signs(iq3_s_grid[static_cast<size_t>(index)], static_cast<uint32_t>(b[74 + 4 * g + l / 2] >> 4 * (l % 2)),
-                 code + 32 * g + 4 * l);
-    }
-  }
-}
-
-// value = dl (grid + delta), delta = +-1/8: eight times the bracket is whole, and dl / 8 is exact.
-inline void eight_with_delta(int index, bool negative, int8_t* code) {
-  const uint64_t entry = iq1_grid[static_cast<size_t>(index)], low = 0x7F * ones,
-                 delta = negative ? ~uint64_t{0} : ones;
-  const uint64_t sums = ((entry & low) + (delta & low)) ^ ((entry ^ delta) & ~low);  // byte by byte, without carries
-  std::memcpy(code, &sums, 8);
-}
-
-inline void iq1_s(const uint8_t* b, int8_t* code, float* scale, float*) {
-  const float d = half_field(b);
-  for (int g = 0; g < 8; ++g) {
-    const uint16_t word = field16(b + 34 + 2 * g);
-    scale[g] = d * static_cast<float>(2 * (word >> 12 & 7) + 1) / 8;
-    for (int l = 0; l < 4; ++l)
-      eight_with_delta(b[2 + 4 * g + l] | (word >> 3 * l & 7) << 8, word & 0x8000, code + 32 * g + 8 * l);
-  }
-}
-
-inline void iq1_m(const uint8_t* b, int8_t* code, float* scale, float*) {
-  uint16_t words[4];
-  for (int i = 0; i < 4; ++i) words[i] = field16(b + 48 + 2 * i);
-  const float d = float_of_half(
-      static_cast<uint16_t>(words[0] >> 12 | (words[1] >> 8 & 0xF0) | (words[2] >> 4 & 0xF00) | (words[3] & 0xF000)));
-  for (int g = 0; g < 16; ++g) scale[g] = d * static_cast<float>(2 * (words[g / 4] >> 3 * (g % 4) & 7) + 1) / 8;
-  for (int i = 0; i < 32; ++i) {
-    const int high = b[32 + i / 2] >> 4 * (i % 2) & 15;
-    eight_with_delta(b[i] | (high & 7) << 8, high & 8, code + 8 * i);
-  }
+/// Codes and scales of a block.
+template <auto read, const auto& grid, int group, int unit>
+void codes(const uint8_t* b, int8_t* code, float* scale, float*) {
+  Entries e;
+  read(b, e);
+  const float d = float_of_half(e.d);
+  for (int g = 0; g < 256 / group; ++g) scale[g] = d * static_cast<float>(2 * e.s[g] + 1) / unit;
+  constexpr int n = sizeof grid[0];
+  for (int i = 0; i < 256 / n; ++i) with_signs(grid[e.entry[i]], e.negative[i * n / 8] >> i * n % 8, code + n * i);
 }
 
 inline constexpr int8_t iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};

@@ -1,4 +1,4 @@
-// What the four bits of a panel stand for, where they are not numbers themselves.
+// What the bits of a panel stand for, where they are not numbers themselves.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -21,6 +21,23 @@ constexpr std::array<uint8_t, 16> panel_levels(const PanelForm& form) {
     codes[i] = static_cast<uint8_t>(level + form.offset);
   }
   return codes;
+}
+
+/// The code book of a form that has one.
+template <PanelLevels levels>
+constexpr const auto& panel_book() {
+  if constexpr (levels == PanelLevels::iq1)
+    return iq1_grid;
+  else if constexpr (levels == PanelLevels::iq2_xxs)
+    return iq2_xxs_grid;
+  else if constexpr (levels == PanelLevels::iq2_xs)
+    return iq2_xs_grid;
+  else if constexpr (levels == PanelLevels::iq2_s)
+    return iq2_s_grid;
+  else if constexpr (levels == PanelLevels::iq3_xxs)
+    return iq3_xxs_grid;
+  else
+    return iq3_s_grid;
 }
 
 }  // namespace madang

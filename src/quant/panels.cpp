@@ -44,6 +44,8 @@ void put_codes(int bits, const uint8_t* code, int r, uint8_t* to) {
   };
   if (bits == 8) {
     for (int q = 0; q < 8; ++q) put(to + 64 * q + 4 * r, four(code + 4 * q));
+  } else if (bits == 1) {
+    put_bits(1, 1, to);
   } else if (bits < 4) {
     put_bits(0, 2, to);
     if (bits == 3) put_bits(2, 1, to + 128);
@@ -133,6 +135,66 @@ void put_scales(const PanelForm& form, const Piece& piece, int block_bytes, int6
   }
 }
 
+// The numbers of entries and the signs of a block's group g, of row r.
+void put_entries(const PanelForm& form, const lattice::Entries& block, int g, int r, uint8_t* group) {
+  const int n = form.entries(), place = form.entry() == 8 ? book_place(r) : r, bits = form.bits - 8;
+  uint8_t *high = group + form.low_bytes(), *signs = high + form.high_bytes();
+  for (int e = 0; e < n; ++e) {
+    const int number = block.entry[g * n + e], at = panel_rows * e + place;
+    group[at] = static_cast<uint8_t>(number);
+    if (bits) {
+      const auto bytes = static_cast<int>(form.high_bytes());
+      high[at % bytes] = static_cast<uint8_t>(high[at % bytes] | number >> 8 << bits * (at / bytes));
+    }
+  }
+  if (!form.signs()) return;
+  for (int i = 0; i < 4; ++i) {
+    const uint8_t eight = block.negative[4 * g + i];
+    if (form.entry() == 8) {
+      signs[panel_rows * i + place] = eight;
+    } else {
+      for (int half = 0; half < 2; ++half) {
+        uint8_t& byte = signs[panel_rows / 2 * (2 * i + half) + r / 2];
+        byte = static_cast<uint8_t>(byte | (eight >> 4 * half & 15) << 4 * (r % 2));
+      }
+    }
+  }
+}
+
+void read_entries(const PanelForm& form, const uint8_t* block, lattice::Entries& entries) {
+  switch (form.levels) {
+    case PanelLevels::iq1:
+      return form.group == 32 ? lattice::iq1_s(block, entries) : lattice::iq1_m(block, entries);
+    case PanelLevels::iq2_xxs:
+      return lattice::iq2_xxs(block, entries);
+    case PanelLevels::iq2_xs:
+      return lattice::iq2_xs(block, entries);
+    case PanelLevels::iq2_s:
+      return lattice::iq2_s(block, entries);
+    case PanelLevels::iq3_xxs:
+      return lattice::iq3_xxs(block, entries);
+    default:
+      return lattice::iq3_s(block, entries);
+  }
+}
+
+// The same as pack_panel, for forms with a code book.
+void pack_book(const Weight& w, int64_t row, int64_t end, const PanelForm& form, uint8_t* codes, uint8_t* scales) {
+  const Format& f = *w.format;
+  std::memset(codes, 0, static_cast<size_t>(w.cols / 32 * form.code_bytes()));
+  for (int64_t block = 0; block < w.cols / span; ++block, scales += form.scale_bytes())
+    for (int r = 0; r < std::min<int64_t>(panel_rows, end - row); ++r) {
+      lattice::Entries entries;
+      read_entries(form, w.row(row + r) + block * f.bytes, entries);
+      for (int g = 0; g < 8; ++g) put_entries(form, entries, g, r, codes + (block * 8 + g) * form.code_bytes());
+      std::memcpy(scales + 2 * r, &entries.d, 2);
+      for (int g = 0; g < span / form.group; ++g) {
+        uint8_t& byte = scales[2 * panel_rows + panel_rows * (g / 2) + r];
+        byte = static_cast<uint8_t>(byte | entries.s[g] << 4 * (g % 2));
+      }
+    }
+}
+
 // What is kept of each code: itself, or which level it is.
 std::array<uint8_t, 256> kept_codes(const PanelForm& form) {
   std::array<uint8_t, 256> kept;
@@ -144,10 +206,11 @@ std::array<uint8_t, 256> kept_codes(const PanelForm& form) {
 
 // Rows [row, row + 16) of w, those past `end` zero, into one panel.
 void pack_panel(const Weight& w, int64_t row, int64_t end, const PanelForm& form, uint8_t* codes, uint8_t* scales) {
+  std::memset(scales, 0, static_cast<size_t>(w.cols / form.block() * form.scale_bytes()));
+  if (form.book()) return pack_book(w, row, end, form, codes, scales);
   const Format& f = *w.format;
   std::unique_ptr<Piece> piece(new Piece{});
   const std::array<uint8_t, 256> which = kept_codes(form);
-  std::memset(scales, 0, static_cast<size_t>(w.cols / form.block() * form.scale_bytes()));
   const int64_t held = std::min<int64_t>(panel_rows, end - row);
   for (int64_t at = 0; at < w.cols; at += span) {
     const int64_t n = std::min<int64_t>(span, w.cols - at);
@@ -211,6 +274,24 @@ int panel_form(const Format& format) {
       return 18;
     case grouped::fp4_id:
       return 19;
+    case 19:
+      return 20;
+    case 29:
+      return 21;
+    case 16:
+      return 22;
+    case 17:
+      return 23;
+    case 22:
+      return 24;
+    case 18:
+      return 25;
+    case 21:
+      return 26;
+    case 41:
+      return 27;
+    case 42:
+      return 28;
     case grouped::int8_id:
     case grouped::fp8_id:
       return first_loose;
@@ -261,11 +342,51 @@ const Panels& Packing::get(const Weight& w, ThreadPool& pool) {
   return panels_;
 }
 
+namespace {
+
+// Code i of an entry.
+int code_in_book(PanelLevels levels, size_t number, int i) {
+  auto in = [&](const auto& book) { return static_cast<int8_t>(book[number] >> 8 * i & 255); };
+  switch (levels) {
+    case PanelLevels::iq1:
+      return in(iq1_grid);
+    case PanelLevels::iq2_xxs:
+      return in(iq2_xxs_grid);
+    case PanelLevels::iq2_xs:
+      return in(iq2_xs_grid);
+    case PanelLevels::iq2_s:
+      return in(iq2_s_grid);
+    case PanelLevels::iq3_xxs:
+      return in(iq3_xxs_grid);
+    default:
+      return in(iq3_s_grid);
+  }
+}
+
+// A code from its entry and sign.
+int code_of_entry(const PanelForm& form, const uint8_t* group, int r, int column) {
+  const int n = form.entry(), bits = form.bits - 8, e = column / n;
+  const int at = panel_rows * e + (n == 8 ? book_place(r) : r);
+  const uint8_t *high = group + form.low_bytes(), *signs = high + form.high_bytes();
+  size_t number = group[at];
+  if (const auto bytes = static_cast<int>(form.high_bytes()))
+    number |= static_cast<size_t>(high[at % bytes] >> bits * (at / bytes) & ((1 << bits) - 1)) << 8;
+  const int code = code_in_book(form.levels, number, column % n);
+  const bool negative = form.signs() && (n == 8 ? signs[at] >> column % 8 & 1
+                                                : signs[panel_rows / 2 * e + r / 2] >> (4 * (r % 2) + column % 4) & 1);
+  return (negative ? -code : code) + form.offset;
+}
+
+}  // namespace
+
 int Panels::code(int64_t row, int64_t column) const {
   const uint8_t* group = codes(row / panel_rows) + column / 32 * shape().code_bytes();
+  if (shape().book())
+    return code_of_entry(shape(), group, static_cast<int>(row % panel_rows), static_cast<int>(column % 32));
   const int q = static_cast<int>(column % 32 / 4), v = q % 4, h = q / 4;
   const auto byte = static_cast<int>(row % panel_rows * 4 + column % 4);
   if (shape().bits == 8) return group[64 * q + byte];
+  if (shape().bits == 1) return (group[byte] >> q & 1) << 1;
   if (shape().bits < 4)
     return (group[64 * h + byte] >> 2 * v & 3) | (shape().bits == 3 ? (group[128 + byte] >> q & 1) << 2 : 0);
   const int low = group[64 * v + byte] >> 4 * h & 15;
@@ -294,6 +415,11 @@ float scale_at(const Panels& p, int64_t row, int64_t group, int which) {
   const float d = half_field(block + 2 * panel_rows * which + 2 * r);
   if (f.scale == PanelScale::block) return d;
   const uint8_t* bytes = block + 2 * panel_rows * parts;
+  if (f.scale == PanelScale::odd) {
+    const int64_t g = group % per_block;
+    const int nibble = bytes[g / 2 * panel_rows + r] >> 4 * (g % 2) & 15;
+    return d * static_cast<float>(2 * nibble + 1) / static_cast<float>(f.unit());
+  }
   if (f.nibbles()) return d * static_cast<float>(bytes[group % per_block * panel_rows + r] >> 4 * which & 15);
   const uint8_t byte = bytes[(group % per_block * parts + which) * panel_rows + r];
   return d * static_cast<float>(f.scale == PanelScale::byte ? byte : static_cast<int8_t>(byte));

@@ -3,6 +3,7 @@
 // results and no sum ever runs across lanes. Codes are unsigned, code + offset, and stay as narrow as in the file:
 //
 //   a group of 32 weights, quads 0..7 of 16 rows; byte 4 r + j of a vector is code 4 q + j of row r
+//     bits 1   1 vector: bit q is bit 1 of quad q, whose bit 0 is not set
 //     bits 2   2 vectors: bits 2v, 2v + 1 of vector h are quad 4 h + v
 //     bits 3   the same, then 1 vector: bit q is bit 2 of quad q
 //     bits 4   4 vectors: quad v in the low nibbles of vector v, quad v + 4 in the high ones
@@ -10,7 +11,17 @@
 //     bits 6   as 4 bits, then 2 vectors: bits 2v, 2v + 1 of vector h are bits 4, 5 of quad 4 h + v
 //     bits 8   8 vectors
 //
-// Where a format has levels, a code is a level plus the offset, and what is kept is which.
+// Where a format has levels, a code is a level plus the offset, and what is kept is which. Where it has a code book
+// (quant/grids.h) whose entries stand for n codes, eight or four, what is kept of a group is:
+//
+//     the low bytes of the numbers of entries, first entry 0 of all rows, then entry 1, ...: number 16 e + place
+//     their other bits, b of each in N bytes: those of number i are bits b (i / N) and up of byte i % N
+//     unless it is IQ1: a bit for each code, set if it is negative. Of entries of eight a byte at 16 e + place, of
+//     entries of four half a byte each, low half first
+//
+// A row's place is itself. Entries of eight codes are two quads, which have to be parted: there it is book_place(), by
+// which sixteen bytes of the first eight places and sixteen of the last, their even fours taken and then their odd
+// ones, are a quad of four rows in order and the next.
 //
 // The codes of a panel's groups lie one after the other; then, in the same way, its scales, a block at a time:
 //
@@ -20,10 +31,13 @@
 //   d of 16 rows, dmin of 16 rows (float16), then for each group the bytes of 16 rows, minimums after scales
 //                                                        byte, signed_byte: scale = d * byte, minimum = dmin * byte
 //   the same, both in one byte                           nibbles: of the scale the low one, of the minimum the high one
+//   d of 16 rows, then for two scales at a time the bytes of 16 rows, the first scale in the low nibble
+//                                                        odd: scale = d (2 nibble + 1) / unit
 //   d of 16 rows, for all groups of the block            block
 //
-// A panel takes at most three percent more than the blocks of the formats named below; NVFP4 an eighth (its scales grow
-// to 16 bits), TQ1_0 a fifth (its digits to two bits each). Rows past the last are zero.
+// A panel takes at most three percent more than the blocks of the formats named below; IQ1 to IQ3 up to eight (a sign
+// or a delta for each code or entry, where files keep fewer), NVFP4 and Q2_0 an eighth and Q1_0 a third (scales of 16
+// bits for each 32 weights), TQ1_0 a fifth (its digits grow to two bits each). Rows past the last are zero.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -40,25 +54,54 @@ class ThreadPool;
 
 inline constexpr int panel_rows = 16;
 
-/// What four bits stand for: themselves, or one of sixteen levels.
-enum class PanelLevels : uint8_t { none, iq4, e2m1, nf4, fp4 };
+/// What bits stand for: themselves, one of sixteen levels, or an entry of a code book.
+enum class PanelLevels : uint8_t { none, iq4, e2m1, nf4, fp4, iq1, iq2_xxs, iq2_xs, iq2_s, iq3_xxs, iq3_s };
 
 /// How scales are kept.
-enum class PanelScale : uint8_t { half, byte, signed_byte, single, half_zero, single_zero, exponent, nibbles, block };
+enum class PanelScale : uint8_t {
+  half,
+  byte,
+  signed_byte,
+  single,
+  half_zero,
+  single_zero,
+  exponent,
+  nibbles,
+  block,
+  odd
+};
+
+/// Where a row's entries of eight codes stand among the sixteen rows'.
+constexpr int book_place(int row) { return row % 4 / 2 * 8 + row / 4 * 2 + row % 2; }
 
 struct PanelForm {
-  int bits, group, offset;
+  int bits;  ///< of a code, or of the number of an entry
+  int group, offset;
   PanelScale scale;
   bool minimum;
   PanelLevels levels = PanelLevels::none;
 
   /// Bits of a code as it is multiplied.
-  constexpr int width() const { return levels == PanelLevels::none ? bits : levels == PanelLevels::e2m1 ? 5 : 8; }
-  constexpr int64_t code_bytes() const { return panel_rows * 32 / 8 * bits; }  ///< of a group of 32
+  constexpr int width() const {
+    if (levels == PanelLevels::none) return bits == 1 ? 2 : bits;
+    if (levels == PanelLevels::e2m1 || levels == PanelLevels::iq1 || levels == PanelLevels::iq3_s) return 5;
+    return book() ? 7 : 8;
+  }
+  constexpr bool book() const { return levels >= PanelLevels::iq1; }
+  constexpr int entry() const { return levels >= PanelLevels::iq3_xxs ? 4 : 8; }  ///< codes of an entry
+  constexpr int entries() const { return 32 / entry(); }                          ///< of a group of 32
+  constexpr bool signs() const { return levels > PanelLevels::iq1; }              ///< apart from the entries
+  constexpr int unit() const { return levels == PanelLevels::iq3_s ? 1 : levels == PanelLevels::iq3_xxs ? 4 : 8; }
+  constexpr int64_t low_bytes() const { return panel_rows * entries(); }  ///< of the numbers of entries
+  constexpr int64_t high_bytes() const { return low_bytes() * (bits - 8) / 8; }
+  constexpr int64_t code_bytes() const {  ///< of a group of 32
+    if (book()) return low_bytes() + high_bytes() + (signs() ? panel_rows * 32 / 8 : 0);
+    return panel_rows * 32 / 8 * bits;
+  }
   /// Whether scales of 256 weights lie together, below a d of their own.
   constexpr bool shared() const {
     return scale == PanelScale::byte || scale == PanelScale::signed_byte || scale == PanelScale::nibbles ||
-           scale == PanelScale::block;
+           scale == PanelScale::block || scale == PanelScale::odd;
   }
   constexpr int64_t block() const { return shared() ? 256 : 32; }  ///< weights whose scales lie together
   constexpr bool halves() const { return scale == PanelScale::half || scale == PanelScale::half_zero; }
@@ -67,6 +110,7 @@ struct PanelForm {
   /// Of one group, besides d; of scale or minimum.
   constexpr int64_t rows_bytes() const {
     if (scale == PanelScale::block) return 0;
+    if (scale == PanelScale::odd) return panel_rows / 2;
     return panel_rows * (halves() ? 2 : shared() || scale == PanelScale::exponent ? 1 : 4);
   }
   constexpr int64_t scale_bytes() const {  ///< of a block
@@ -100,6 +144,15 @@ inline constexpr PanelForm panel_forms[] = {
     {4, 16, 16, PanelScale::single, false, PanelLevels::e2m1},       // FP4_E2M1
     {4, 32, 128, PanelScale::single, false, PanelLevels::nf4},       // NF4
     {4, 32, 128, PanelScale::single, false, PanelLevels::fp4},       // FP4
+    {12, 32, 16, PanelScale::odd, false, PanelLevels::iq1},          // IQ1_S
+    {12, 16, 16, PanelScale::odd, false, PanelLevels::iq1},          // IQ1_M
+    {8, 32, 64, PanelScale::odd, false, PanelLevels::iq2_xxs},       // IQ2_XXS
+    {9, 16, 64, PanelScale::odd, false, PanelLevels::iq2_xs},        // IQ2_XS
+    {10, 16, 64, PanelScale::odd, false, PanelLevels::iq2_s},        // IQ2_S
+    {8, 32, 64, PanelScale::odd, false, PanelLevels::iq3_xxs},       // IQ3_XXS
+    {9, 32, 16, PanelScale::odd, false, PanelLevels::iq3_s},         // IQ3_S
+    {1, 32, 1, PanelScale::half, false},                             // Q1_0
+    {2, 32, 1, PanelScale::half, false},                             // Q2_0
     {8, 32, 128, PanelScale::single, false},
     {8, 32, 128, PanelScale::single, true},
     {8, 16, 128, PanelScale::single, false},
@@ -107,8 +160,7 @@ inline constexpr PanelForm panel_forms[] = {
 };
 inline constexpr int panel_form_count = sizeof panel_forms / sizeof *panel_forms;
 
-/// The form that keeps a format's codes as narrow as they are, or -1: pack_loose() then, for as long as a product
-/// takes.
+/// The form that keeps a format's codes as narrow as they are; -1 for plain floats.
 int panel_form(const Format& format);
 
 struct Panels {

@@ -250,6 +250,41 @@ struct EmulatedPanels {
     return each_byte([&](int i) { return table[x.v[i]]; });
   }
 
+  // ---- entries of code books
+  /// The numbers of sixteen entries: to[i] = low[i], above it `bits` bits of high from bit `shift` on; `folded`: of
+  /// high[i] for the first eight, of the bits above those in high[i - 8] for the others.
+  template <int bits, int shift, bool folded>
+  static void numbers(const uint8_t* low, const uint8_t* high, uint16_t* to) {
+    for (int i = 0; i < 16; ++i) {
+      const int all = bits == 0 ? 0 : folded ? high[i % 8] >> bits * (i / 8) : high[i];
+      to[i] = static_cast<uint16_t>(low[i] | (all >> shift & ((1 << bits) - 1)) << 8);
+    }
+  }
+  /// As many entries as a register holds.
+  template <class Entry>
+  static B entries(const Entry* book, const uint16_t* number) {
+    B y;
+    for (size_t i = 0; i < sizeof y.v / sizeof(Entry); ++i)
+      std::memcpy(y.v + i * sizeof(Entry), book + number[i], sizeof(Entry));
+    return y;
+  }
+  /// Byte i negated if bit i of `signs` is set.
+  static B negated(B x, const uint8_t* signs) {
+    return each_byte([&](int i) { return signs[i / 8] >> i % 8 & 1 ? -x.v[i] : x.v[i]; });
+  }
+  /// Of sixteen bytes each: the even (which = 0) or odd (1) fours of a, then those of b.
+  template <int which>
+  static B alternate(B a, B b) {
+    return each_byte([&](int i) {
+      const int at = i / 16 * 16 + i % 8 / 4 * 8 + 4 * which + i % 4;
+      return i % 16 < 8 ? a.v[at] : b.v[at];
+    });
+  }
+  template <int offset>
+  static B plus(B x) {
+    return each_byte([&](int i) { return x.v[i] + offset; });
+  }
+
   // ---- integer sums
   /// Four codes of one token, in every lane.
   static B four(const int8_t* x) {

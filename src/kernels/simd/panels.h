@@ -12,6 +12,7 @@
 #pragma once
 #include <algorithm>
 
+#include "kernels/simd/books.h"
 #include "kernels/simd/unroll.h"
 #include "kernels/table.h"
 #include "quant/panel_levels.h"
@@ -28,6 +29,8 @@ template <class P, PanelForm form, int v, int h>
 [[gnu::always_inline]] static inline typename P::B quad(const uint8_t* code) {
   if constexpr (form.bits == 8) {
     return P::load_codes(code + 64 * (4 * h + v));
+  } else if constexpr (form.bits == 1) {
+    return P::template lift<4 * h + v, 1, 1>(P::load_codes(code));
   } else if constexpr (form.bits == 2) {
     return P::template lift<2 * v, 0, 2>(P::load_codes(code + 64 * h));
   } else if constexpr (form.bits == 3) {
@@ -49,18 +52,20 @@ template <class P, PanelForm form, int v, int h>
 template <class P, PanelForm form, int R>
 struct PanelScales {
   using F = typename P::F;
-  const uint8_t* at;
-  F d[R], dmin[R];
+  explicit PanelScales(const uint8_t* first) : at(first) {}
 
   void begin_block(int first_row) {
     each_of<R>([&](auto r) {
       const uint8_t* halves = at + 2 * (first_row + r * P::lanes);
       d[r] = P::load_half(halves);
+      if constexpr (form.scale == PanelScale::odd)
+        d[r] = P::mul(d[r], P::set(1.0f / static_cast<float>(form.unit()))), dmin[r] = P::mul(d[r], P::set(2));
       if constexpr (form.minimum) dmin[r] = P::load_half(halves + 2 * panel_rows);
     });
     at += 2 * panel_rows * (form.minimum ? 2 : 1);
   }
   void next(int first_row, F (&scale)[R]) {
+    if constexpr (form.scale == PanelScale::odd) return next_odd(first_row, scale);
     each_of<R>([&](auto r) { scale[r] = one(first_row + r * P::lanes, d[r]); });
     if (!form.nibbles()) at += form.rows_bytes();
   }
@@ -79,6 +84,19 @@ struct PanelScales {
   }
 
  private:
+  const uint8_t* at;
+  F d[R], dmin[R];
+  bool second = false;  // of two scales in a byte
+
+  // Exact, in whatever order: a float16 times a number below 32.
+  void next_odd(int first_row, F (&scale)[R]) {
+    each_of<R>([&](auto r) {
+      const uint8_t* p = at + first_row + r * P::lanes;
+      scale[r] = P::fma(second ? P::load_high_nibbles(p) : P::load_low_nibbles(p), dmin[r], d[r]);
+    });
+    if (second) at += panel_rows;
+    second = !second;
+  }
   F one(int row, F factor) const {
     if constexpr (form.halves())
       return P::load_half(at + 2 * row);
@@ -107,15 +125,17 @@ template <class P, PanelForm form, int R>
 class PackedRows {
  public:
   PackedRows(const PanelCursor& w, int first_row)
-      : first_row_(first_row), code_(w.code), ahead_(w.code + fetch_ahead), scales_{w.scale} {}
+      : first_row_(first_row), code_(w.code), ahead_(w.code + fetch_ahead), scales_(w.scale) {}
 
   void begin(int64_t group) {
     if (form.shared() && group % 8 == 0) scales_.begin_block(first_row_);
     if (first_row_ == 0)
       for (int64_t i = 0; i < stride; i += 64) __builtin_prefetch(ahead_ + i);
+    if constexpr (form.book()) book_.read(code_);
   }
   template <int v, int h>
   typename P::B codes(int r) const {
+    if constexpr (form.book()) return book_.codes(4 * h + v, r);
     return P::template Sum<form.width()>::prepared(quad<P, form, v, h>(code_ + 4 * (first_row_ + P::lanes * r)));
   }
   /// Of the group, or of its halves one after the other.
@@ -130,6 +150,10 @@ class PackedRows {
   int first_row_;
   const uint8_t *code_, *ahead_;
   PanelScales<P, form, R> scales_;
+
+  struct Nothing {};
+  static_assert(!form.book() || R * P::lanes == panel_rows);  // a group is read for all rows at once
+  [[no_unique_address]] std::conditional_t<form.book(), BookGroup<P, form>, Nothing> book_;
 };
 
 // Groups of a panel that are unpacked together: 32 KiB of bytes, 4 KiB of scales and as much of minimums, which stay in
@@ -306,7 +330,7 @@ static void panel_products(const Panels& w, const Int8Rows& x, int64_t begin, in
   constexpr int most = P::template tokens<form.width()>;
   int64_t done = 0;
   // Unpacking costs as much as one or two tiles of tokens lose by it.
-  if constexpr (form.bits < 8)
+  if constexpr (form.bits < 8 || form.book())
     if (x.rows >= 4 * most) {
       done = x.rows / most * most;
       for (int64_t p = begin; p < end; ++p) unpacked_product<P, form, most>(w, p, x, done, y, y_stride);

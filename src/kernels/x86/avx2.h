@@ -138,7 +138,7 @@ struct Avx2Panels {
   template <int bits>
   static constexpr int together = 2;
   template <int bits>
-  static constexpr int tokens = bits == 8 ? 4 : 6;
+  static constexpr int tokens = bits > 6 ? 4 : 6;
   using F = __m256;
   using B = __m256i;
 
@@ -181,6 +181,54 @@ struct Avx2Panels {
     return _mm256_and_si256(moved, _mm256_set1_epi8(((1 << bits) - 1) << to));
   }
 
+  template <int bits, int shift, bool folded>
+  static void numbers(const uint8_t* low, const uint8_t* high, uint16_t* to) {
+    auto sixteen = [](const uint8_t* p) {
+      return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    };
+    auto add = [](B number, B more) {
+      const B wanted = _mm256_set1_epi16(static_cast<int16_t>(((1 << bits) - 1) << 8));
+      return _mm256_or_si256(number, _mm256_and_si256(_mm256_slli_epi16(more, 8 - shift), wanted));
+    };
+    B number = sixteen(low);
+    if constexpr (folded) {
+      const __m128i eight = _mm_cvtepu8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(high)));
+      number = add(number, _mm256_set_m128i(_mm_srli_epi16(eight, bits), eight));
+    } else if constexpr (bits > 0) {
+      number = add(number, sixteen(high));
+    }
+    _mm256_store_si256(reinterpret_cast<__m256i*>(to), number);
+  }
+  static B entries(const uint64_t* book, const uint16_t* number) {
+    auto two = [&](int i) {
+      const auto at = [&](int j) { return reinterpret_cast<const double*>(book + number[j]); };
+      return _mm_castpd_si128(_mm_loadh_pd(_mm_load_sd(at(i)), at(i + 1)));
+    };
+    return _mm256_set_m128i(two(2), two(0));
+  }
+  static B entries(const uint32_t* book, const uint16_t* number) {
+    auto four = [&](int i) {
+      const auto one = [&](int j) { return _mm_loadu_si32(book + number[i + j]); };
+      return _mm_unpacklo_epi64(_mm_unpacklo_epi32(one(0), one(1)), _mm_unpacklo_epi32(one(2), one(3)));
+    };
+    return _mm256_set_m128i(four(4), four(0));
+  }
+  static B negated(B x, const uint8_t* signs) {
+    int32_t word;
+    std::memcpy(&word, signs, 4);
+    const B set = Avx2::spread_bits(static_cast<uint32_t>(word), -1);
+    return _mm256_sub_epi8(_mm256_xor_si256(x, set), set);
+  }
+  template <int which>
+  static B alternate(B a, B b) {
+    return _mm256_castps_si256(
+        _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), which == 0 ? 0x88 : 0xDD));
+  }
+  template <int offset>
+  static B plus(B x) {
+    return _mm256_add_epi8(x, _mm256_set1_epi8(static_cast<char>(offset)));
+  }
+
   static B four(const int8_t* x) {
     int32_t word;
     std::memcpy(&word, x, 4);
@@ -216,6 +264,27 @@ struct Avx2Panels {
  private:
   // Left to themselves, compilers turn a chain of integer sums into a tree of more sums than there are registers.
   static void in_order(B& sum) { asm volatile("" : "+x"(sum)); }
+};
+
+// Codes below 2^7 fill 16 bits with one pair (2 * 127 * 127): each pair is widened at once.
+template <>
+struct Avx2Panels::Sum<7> {
+  B wide;
+
+  template <int offset>
+  void begin(const int32_t* less) {
+    wide = _mm256_madd_epi16(_mm256_set1_epi32(*less), _mm256_set1_epi16(offset));
+  }
+  static B prepared(B codes) { return codes; }
+  template <int at>
+  void add(B codes, B x) {
+    wide = _mm256_add_epi32(wide, _mm256_madd_epi16(_mm256_maddubs_epi16(codes, x), _mm256_set1_epi16(1)));
+    in_order(wide);
+  }
+  template <int offset>
+  F total(const int32_t*) const {
+    return _mm256_cvtepi32_ps(wide);
+  }
 };
 
 // Bytes use all eight bits, and unsigned they would overflow: |c - 128| times x with the sign of c - 128, pairs at most

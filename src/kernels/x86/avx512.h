@@ -59,6 +59,33 @@ struct Avx512Panels {
     return _mm512_and_si512(moved, _mm512_set1_epi8(((1 << bits) - 1) << to));
   }
 
+  template <int bits, int shift, bool folded>
+  static void numbers(const uint8_t* low, const uint8_t* high, uint16_t* to) {
+    Avx2Panels::numbers<bits, shift, folded>(low, high, to);
+  }
+  static B entries(const uint64_t* book, const uint16_t* number) {
+    const __m512i at = _mm512_cvtepu16_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(number)));
+    return _mm512_i64gather_epi64(at, book, 8);
+  }
+  static B entries(const uint32_t* book, const uint16_t* number) {
+    const __m512i at = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(number)));
+    return _mm512_i32gather_epi32(at, book, 4);
+  }
+  static B negated(B x, const uint8_t* signs) {
+    uint64_t set;
+    std::memcpy(&set, signs, 8);
+    return _mm512_mask_sub_epi8(x, set, _mm512_setzero_si512(), x);
+  }
+  template <int which>
+  static B alternate(B a, B b) {
+    return _mm512_castps_si512(
+        _mm512_shuffle_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), which == 0 ? 0x88 : 0xDD));
+  }
+  template <int offset>
+  static B plus(B x) {
+    return _mm512_add_epi8(x, _mm512_set1_epi8(static_cast<char>(offset)));
+  }
+
   static B four(const int8_t* x) {
     int32_t word;
     std::memcpy(&word, x, 4);
