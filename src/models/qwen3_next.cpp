@@ -44,7 +44,8 @@ struct GatedDeltaNet {
   int64_t Hk, Hv, K, V, kernel;
   Act activation;
   Linear in, in_gates, out;
-  Buffer conv, dt_bias, a_log;
+  Buffer conv, dt_bias;
+  DecayRate decay;
   RmsNorm norm;
 
   GatedDeltaNet(const Qwen3NextShape& m, const Scope& scope)
@@ -59,7 +60,7 @@ struct GatedDeltaNet {
         out(scope / "out_proj", m.values(), m.width),
         conv(scope.tensor("conv1d.weight", {mixed(), m.kernel})),
         dt_bias(scope.vector("dt_bias", m.value_heads)),
-        a_log(scope.vector("A_log", m.value_heads)),
+        decay(scope, "A_log", {m.value_heads}),
         norm(scope / "norm", m.value_dim, m.eps) {}
 
   int64_t mixed() const { return 2 * Hk * K + Hv * V; }  // channels of the convolution: q, k, v
@@ -89,7 +90,7 @@ struct GatedDeltaNet {
     const Tensor beta = act(c, Act::sigmoid, columns(c, gates, 0, share)).reshape({T * Hv, 1});
     const Tensor step_size =
         act(c, Act::softplus, add_row(c, columns(c, gates, share, share).reshape({T, Hv}), dt_bias));
-    const Tensor g = exponential(c, mul(c, step_size, neg_exp(c, a_log)));  // [T, Hv]
+    const Tensor g = exponential(c, mul(c, step_size, decay(c)));  // [T, Hv]
     const Tensor taken = scale_rows(c, k, beta).reshape({T, Hv * K});
     const Tensor lost = scale(c, scale_rows(c, k, g.reshape({T * Hv, 1})), -1).reshape({T, Hv * K});
     const Tensor y = matrix_memory(

@@ -23,11 +23,12 @@ struct Rwkv4Shape : RwkvShape {
 };
 
 struct TimeMix {
-  Buffer decay, bonus, mix_k, mix_v, mix_r;
+  DecayRate decay;
+  Buffer bonus, mix_k, mix_v, mix_r;
   Linear key, value, receptance, output;
 
   TimeMix(const Scope& scope, int64_t width, int64_t inner)
-      : decay(scope.vector("time_decay", inner)),
+      : decay(scope, "time_decay", {inner}),
         bonus(scope.vector("time_first", inner)),
         mix_k(scope.vector("time_mix_key", width)),
         mix_v(scope.vector("time_mix_value", width)),
@@ -42,7 +43,7 @@ struct TimeMix {
     const Tensor before = previous(c, x, last);                                                 // [T, D]
     const Tensor k = key(c, mix(c, x, before, mix_k)), v = value(c, mix(c, x, before, mix_v));  // [T, C]
     const Tensor r = receptance(c, mix(c, x, before, mix_r));
-    return output(c, gated(c, Act::sigmoid, r, wkv(c, neg_exp(c, decay), bonus, k, v, past)));  // [T, D]
+    return output(c, gated(c, Act::sigmoid, r, wkv(c, decay(c), bonus, k, v, past)));  // [T, D]
   }
 };
 

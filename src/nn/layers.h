@@ -102,6 +102,17 @@ struct HeadsNorm : Norm {
   }
 };
 
+/// A parameter that enters as -exp(x), the rate at which a state decays. What does not change is computed once.
+class DecayRate {
+ public:
+  DecayRate() = default;
+  DecayRate(const Scope& scope, std::string_view name, Shape shape);
+  Tensor operator()(Ctx& c) const { return c.tape || !rate_.view() ? neg_exp(c, log_) : rate_.view(); }
+
+ private:
+  Buffer log_, rate_;
+};
+
 /// What attention is told of positions: cos and sin of every token's rotary angles, or a bias on scores, or both.
 struct Angles {
   Tensor cos = {}, sin = {};  // [T, rotary / 2]
@@ -300,7 +311,8 @@ class Mamba {
   Shape shape_;
   Linear in_, x_, dt_, out_;
   Tensor normed(Ctx& c, Tensor x, const Norm& norm) const;
-  Buffer conv_, conv_bias_, a_log_, d_;
+  Buffer conv_, conv_bias_, d_;
+  DecayRate decay_;
   Norm dt_norm_, b_norm_, c_norm_;
 };
 
@@ -326,7 +338,8 @@ class Mamba2 {
  private:
   Shape shape_;
   Linear in_, out_;
-  Buffer conv_, conv_bias_, dt_bias_, a_log_, d_;
+  Buffer conv_, conv_bias_, dt_bias_, d_;
+  DecayRate decay_;
   RmsNorm norm_;
 };
 

@@ -1,8 +1,16 @@
 // Mamba's mixer (Gu and Dao 2023): convolve, select, scan, gate.
+#include <cmath>
+
 #include "nn/layers.h"
 #include "nn/memory.h"
 
 namespace madang {
+
+DecayRate::DecayRate(const Scope& scope, std::string_view name, Shape shape) : log_(scope.tensor(name, shape)) {
+  if (scope.changing()) return;
+  rate_ = Buffer(DType::f32, shape);
+  for (int64_t i = 0; i < shape.numel(); ++i) rate_.f32()[i] = -std::exp(log_.f32()[i]);
+}
 
 Mamba::Mamba(const Scope& scope, const Shape& s)
     : shape_(s),
@@ -12,8 +20,8 @@ Mamba::Mamba(const Scope& scope, const Shape& s)
       out_(scope / "out_proj", s.inner, s.width, s.bias),
       conv_(scope.tensor("conv1d.weight", {s.inner, s.conv})),
       conv_bias_(s.conv_bias ? scope.vector("conv1d.bias", s.inner) : Buffer()),
-      a_log_(scope.tensor("A_log", {s.inner, s.states})),
-      d_(scope.vector("D", s.inner)) {
+      d_(scope.vector("D", s.inner)),
+      decay_(scope, "A_log", {s.inner, s.states}) {
   if (s.inner_norm != Shape::Inner::weighted) return;
   dt_norm_ = RmsNorm(scope / "dt_layernorm", s.dt_rank, s.inner_eps);
   b_norm_ = RmsNorm(scope / "b_layernorm", s.states, s.inner_eps);
@@ -34,8 +42,8 @@ Tensor Mamba::operator()(Ctx& c, Tensor x, const Step& step, int layer) const {
   Tensor delta = act(c, Act::softplus, dt_(c, normed(c, columns(c, chosen, 0, R), dt_norm_)));  // [T, C]
   Tensor B = normed(c, columns(c, chosen, R, N), b_norm_);                                      // [T, N]
   Tensor K = normed(c, columns(c, chosen, R + N, N), c_norm_);
-  Tensor y = selective_scan(c, u, delta, neg_exp(c, a_log_), B, K, d_, past[1]);  // [T, C]
-  return out_(c, gated(c, Act::silu, columns(c, both, C, C), y));                 // [T, D]
+  Tensor y = selective_scan(c, u, delta, decay_(c), B, K, d_, past[1]);  // [T, C]
+  return out_(c, gated(c, Act::silu, columns(c, both, C, C), y));        // [T, D]
 }
 
 StateSpec Mamba::state() const {

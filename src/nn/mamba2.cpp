@@ -13,7 +13,7 @@ Mamba2::Mamba2(const Scope& scope, const Shape& s) : shape_(s) {
   conv_ = scope.tensor("conv1d.weight", {s.mixed(), s.conv});
   if (s.conv_bias) conv_bias_ = scope.vector("conv1d.bias", s.mixed());
   dt_bias_ = scope.vector("dt_bias", s.heads);
-  a_log_ = scope.vector("A_log", s.heads);
+  decay_ = DecayRate(scope, "A_log", {s.heads});
   d_ = scope.vector("D", s.heads);
   norm_ = RmsNorm(scope / "norm", s.inner(), s.eps);
 }
@@ -25,7 +25,7 @@ Tensor Mamba2::operator()(Ctx& c, Tensor x, const Step& step, int layer) const {
   Tensor mixed = causal_conv(c, columns(c, all, C, shape_.mixed()), conv_, conv_bias_, past[0]);
   mixed = act(c, shape_.act, mixed);
   Tensor delta = step_sizes(c, columns(c, all, C + shape_.mixed(), shape_.heads), dt_bias_, shape_.least, shape_.most);
-  Tensor y = ssd(c, columns(c, mixed, 0, C), delta, neg_exp(c, a_log_), columns(c, mixed, C, N),
+  Tensor y = ssd(c, columns(c, mixed, 0, C), delta, decay_(c), columns(c, mixed, C, N),
                  columns(c, mixed, C + N, N), d_, shape_.groups, past[1]);  // [T, C]
   y = gated(c, Act::silu, columns(c, all, 0, C), y);
   y = norm_(c, y.reshape({T * shape_.groups, C / shape_.groups})).reshape({T, C});

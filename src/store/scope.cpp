@@ -264,6 +264,8 @@ StoredTensor Scope::stored(std::string_view name, std::span<const int64_t> shape
   return state_->get(full(name), shape);
 }
 
+bool Scope::changing() const { return state_->hold != Hold::mapped; }
+
 bool Scope::has(std::string_view name) const {
   // Only the head is left to what is there; all else that a layer may do without is in GGUF files alone.
   if (state_->hold == Hold::named) {

@@ -33,6 +33,8 @@ class Scope {
   /// As the layer knows it and as the file encodes it: for whoever carries weights elsewhere. May copy.
   StoredTensor stored(std::string_view name, std::span<const int64_t> shape) const;
   bool has(std::string_view name) const;
+  /// Parameters will change (full fine-tuning), or are not there at all.
+  bool changing() const;
   /// What an adapter adds to this layer's matrix [rows, cols]; null: nothing.
   std::shared_ptr<const AdapterPart> low_rank(int64_t rows, int64_t cols) const;
 
