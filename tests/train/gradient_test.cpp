@@ -97,7 +97,9 @@ TEST_P(AdapterGradients, AreTheSlopeOfTheLoss) {
   auto& trained = run->trainer->trained();
   for (Trained& t : trained)
     for (int64_t i = 0; i < t.value.view().numel(); ++i) t.value.f32()[i] += 0.1f * static_cast<float>(random.normal());
-  constexpr double step = 1e-3;
+  // Small models bend: at 1e-3 the third derivative of a Zamba 2 is a tenth of its slope. At 3e-4 it is a hundredth of
+  // that, and the rounding of the loss, 1e-6 / 6e-4, still below a hundredth of a slope near 1.
+  constexpr double step = 3e-4;
   for (const char* kind : {"lora_A", "lora_B"}) {
     std::string apart;
     for (int attempt = 0; attempt < 8; ++attempt) {
