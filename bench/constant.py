@@ -95,7 +95,7 @@ def measured(options, folder, length):
 
 class Panel:
     """One quantity over the length of the text, both logarithmic."""
-    width, height, left, right, top, bottom = 420, 340, 64, 16, 34, 46
+    width, height, left, right, top, bottom = 420, 340, 64, 34, 34, 46
     colours = {"plain attention": "#c2553d", "window": "#1f6fb2", "Mamba": "#2f8f5b"}
 
     def __init__(self, title, curves, at):
