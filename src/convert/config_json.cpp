@@ -39,6 +39,11 @@ constexpr Spelling spellings[] = {{"qwen2_moe", "num_local_experts", "num_expert
                                   {"deepseek_v3", "num_local_experts", "n_routed_experts"},
                                   {"starcoder2", "layer_norm_eps", "norm_epsilon"},
                                   {"gpt_neo", "sliding_window", "window_size"},
+                                  {"gpt2", "intermediate_size", "n_inner"},
+                                  {"gpt2", "hidden_act", "activation_function"},
+                                  {"gptj", "intermediate_size", "n_inner"},
+                                  {"gptj", "hidden_act", "activation_function"},
+                                  {"gpt_neo", "hidden_act", "activation_function"},
                                   {"falcon", "head_dim", nullptr},
                                   {"falcon", "intermediate_size", "ffn_hidden_size"},
                                   {"falcon", "num_key_value_heads", "num_kv_heads"},
@@ -68,7 +73,8 @@ Json own_keys(const Config& config) {
   }
   name_back_mamba2(keys);
   keys["model_type"] = written_type(config);
-  if (type == "phi3" && !keys.contains("pad_token_id")) keys["pad_token_id"] = nullptr;         // 32000 if not said
+  // Some classes have one of their own, which need not lie in the vocabulary.
+  if (!keys.contains("pad_token_id")) keys["pad_token_id"] = nullptr;
   if (type == "exaone4" && !keys.contains("sliding_window")) keys["sliding_window"] = nullptr;  // 4096 if not said
   if (keys.contains("sliding_window") && !keys.at("sliding_window").is_null()) keys["use_sliding_window"] = true;
   if (!keys.contains("rope_parameters")) return keys;

@@ -169,6 +169,12 @@ TEST(Convert, ConfigurationsSayWhatTransformersTakes) {
   EXPECT_EQ(none["model_type"], "llama");
   // Sizes by the names that the classes read; by others they are passed over for the class's own.
   EXPECT_TRUE(written("falcon", Json::object()).contains("ffn_hidden_size"));
+  const Json gpt = {{"hidden_act", "relu"}, {"rotary_dim", 4}};
+  for (const char* type : {"gpt2", "gptj"}) {
+    EXPECT_EQ(written(type, gpt).value("n_inner", 0), 8) << type;
+    EXPECT_EQ(written(type, gpt).value("activation_function", ""), "relu") << type;
+  }
+  EXPECT_TRUE(written("glm4", Json::object()).at("pad_token_id").is_null());
   EXPECT_EQ(written("mamba2", scan).value("num_heads", 0), 2);
   EXPECT_EQ(written("mamba2", scan).value("head_dim", 0), 8);
   EXPECT_FALSE(written("lfm2", Json::object()).contains("block_ffn_dim_multiplier"));

@@ -41,7 +41,7 @@ def _(p):
 
 @case("mistral-flags", "MistralForCausalLM", "activation, tied head, window or none")
 def _(p):
-    return dense(p, "mistral", sliding_window=p("window", None, (None, 1, 7, 36, 100)), head_dim=p("head_dim", 12, (8, 20)))
+    return dense(p, "mistral", sliding_window=p("window", None, (None, 2, 7, 36, 100)), head_dim=p("head_dim", 12, (8, 20)))
 
 
 @case("qwen2-flags", "Qwen2ForCausalLM", "windows from a layer on, or none; tied head")
