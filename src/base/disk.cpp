@@ -26,16 +26,17 @@ std::string place_of(const std::string& path) {
   return target.empty() ? path : target.string();
 }
 
-// Opened and locked. Whoever wrote the file before may have given it another name between the two: then again.
+// Opened and locked. Whoever wrote the file before may have given it another name between the two: then again, but not
+// for ever, as a file system may number its files anew each time it is asked.
 int open_alone(const fs::path& path) {
-  for (;;) {
+  for (int tries = 0;; ++tries) {
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0) cannot_write(path.string(), errno);
-    const bool taken = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;  // a file system may know no locks
+    const bool taken = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;  // some know no locks
     struct stat ours{}, named{};
-    if (!taken && fstat(fd, &ours) == 0 && stat(path.c_str(), &named) == 0 && ours.st_dev == named.st_dev &&
-        ours.st_ino == named.st_ino)
-      return fd;
+    const bool same = fstat(fd, &ours) == 0 && stat(path.c_str(), &named) == 0 && ours.st_dev == named.st_dev &&
+                      ours.st_ino == named.st_ino;
+    if (!taken && (same || tries == 8)) return fd;
     ::close(fd);
     if (taken)
       throw Error(Kind::io, say("another process is writing the file"))
