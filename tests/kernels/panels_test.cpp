@@ -42,6 +42,7 @@ TEST(Panels, HoldWhatTheBlocksHold) {
   Random random(test::seed());
   for (const Format& f : formats()) {
     if (!f.codes) continue;
+    ASSERT_GE(panel_form(f), 0) << f.name;
     const Case c(random, f, random.between(1, 40), some_cols(random, f));
     for (const Panels& p : Packed(c).all) {
       std::vector<int8_t> code(static_cast<size_t>(f.block));
