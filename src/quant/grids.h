@@ -1,6 +1,6 @@
 // Code books of the lattice formats (grids.cpp), spread out at compile time: each entry holds its eight (IQ1, IQ2) or
-// four (IQ3) values as bytes, first value lowest. IQ1's are eight times the
-// format's values: entry i of its 2048, then all of them with another delta, i: 8 grid + 1, 2048 + i: 8 grid - 1.
+// four (IQ3) values as bytes, first value lowest. IQ1's are eight times the format's values, its 2048 entries twice
+// over for the two signs of their delta: entry i is 8 grid + 1, entry 2048 + i is 8 grid - 1.
 #pragma once
 #include <array>
 #include <cstdint>

@@ -8,6 +8,7 @@
 
 namespace madang::simd {
 
+/// One group of all sixteen rows. simd/panels.h walks a panel of these as it walks any other.
 template <class P, PanelForm form>
 class BookGroup {
  public:
@@ -43,7 +44,9 @@ class BookGroup {
     constexpr int bits = form.bits - 8, first = panel_rows * e;
     constexpr int bytes = bits ? static_cast<int>(form.high_bytes()) : 1;
     const uint8_t* high = group + form.low_bytes() + first % bytes;
-    P::template numbers < bits, bits*(first / bytes), bytes<panel_rows>(group + first, high, to);
+    constexpr int shift = bits * (first / bytes);
+    constexpr bool folded = bytes < panel_rows;
+    P::template numbers<bits, shift, folded>(group + first, high, to);
   }
   static typename P::B look_up(const uint16_t* number, const uint8_t* signs) {
     const auto found = P::entries(panel_book<form.levels>().data(), number);
