@@ -12,8 +12,8 @@ bool same_product(const Kernels& kernels, const ProductShape& shape, Random& ran
   for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.bits());
   w.bytes = bytes.data();
   for (int64_t p = 0; p < panels; ++p)  // finite scales, whatever they are kept as
-    for (int64_t at = w.scales(p) - w.bytes; at < (p + 1) * w.panel_size(); ++at)
-      bytes[static_cast<size_t>(at)] &= 0x3F;
+    for (int64_t g = 0; g < w.groups(); ++g)
+      for (int64_t i = 0; i < w.shape().scale_bytes(); ++i) bytes[static_cast<size_t>(w.scales_at(p, g) + i)] &= 0x3F;
 
   std::vector<float> numbers(static_cast<size_t>(n * shape.cols));
   for (float& number : numbers) number = static_cast<float>(random.normal());

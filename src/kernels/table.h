@@ -186,9 +186,14 @@ struct Kernels {
   void (*matmul_exact)(const Weight& w, const float* x, int64_t n, int64_t begin, int64_t end, float* y,
                        int64_t y_stride);
   /// Int8 activations and a packed weight, panels [begin, end), all rows of x; y has stride y_stride. Inside a group
-  /// (of 32 or 16) the sum is one of integers and exact; over the groups, in order, one accumulator for each result:
+  /// (of 32 or 16) the sum is one of integers and exact; over the groups, in order, one accumulator for each result.
+  /// Groups of 32 weights:
   ///   acc = fma(float(sum of (code - offset) * x_code), scale * x_scale, acc)
   ///   acc = fma(minimum, -x_scale * float(sum of x_code), acc)                    forms with minimums only
+  /// Groups of 16, of which two share a scale of x:
+  ///   part = fma(float(sum of (code - offset) * x_code), scale, part)             part = 0 before the first
+  ///   part = fma(minimum, -float(sum of x_code), part)                            forms with minimums only
+  ///   acc = fma(part, x_scale, acc)                                               after the second
   /// So every instruction set and every number of tokens gives the same bits.
   void (*matmul_fast)(const Panels& w, const Int8Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride);
   /// Fills rows [begin, end) of `out` from x [rows, cols].

@@ -74,20 +74,22 @@ int code_in_book(PanelLevels levels, size_t number, int i) {
 
 }  // namespace
 
-void pack_book(const Weight& w, int64_t row, int64_t end, const PanelForm& form, uint8_t* codes, uint8_t* scales) {
+void pack_book(const Weight& w, int64_t row, int64_t end, const Panels& p, int64_t panel, uint8_t* memory) {
   const Format& f = *w.format;
-  std::memset(codes, 0, static_cast<size_t>(w.cols / 32 * form.code_bytes()));
-  for (int64_t block = 0; block < w.cols / block_weights; ++block, scales += form.scale_bytes())
+  const PanelForm& form = p.shape();
+  for (int64_t block = 0; block < w.cols / block_weights; ++block) {
+    uint8_t* scales = memory + p.scales_at(panel, block * 8);
     for (int r = 0; r < std::min<int64_t>(panel_rows, end - row); ++r) {
       lattice::Entries entries;
       read_entries(form, w.row(row + r) + block * f.bytes, entries);
-      for (int g = 0; g < 8; ++g) put_entries(form, entries, g, r, codes + (block * 8 + g) * form.code_bytes());
+      for (int g = 0; g < 8; ++g) put_entries(form, entries, g, r, memory + p.codes_at(panel, block * 8 + g));
       std::memcpy(scales + 2 * r, &entries.d, 2);
       for (int g = 0; g < block_weights / form.group; ++g) {
         uint8_t& byte = scales[2 * panel_rows + panel_rows * (g / 2) + r];
         byte = static_cast<uint8_t>(byte | entries.s[g] << 4 * (g % 2));
       }
     }
+  }
 }
 
 int code_of_entry(const PanelForm& form, const uint8_t* group, int r, int column) {

@@ -8,8 +8,8 @@
 
 namespace madang {
 
-/// Rows [row, row + 16) of w, those past `end` zero, into one panel. `scales` are zero already.
-void pack_book(const Weight& w, int64_t row, int64_t end, const PanelForm& form, uint8_t* codes, uint8_t* scales);
+/// Rows [row, row + 16) of w, none past `end`, into a panel of p, whose bytes are `memory` and zero.
+void pack_book(const Weight& w, int64_t row, int64_t end, const Panels& p, int64_t panel, uint8_t* memory);
 
 /// Code `column` (of 32) of row r (of 16) of a group, with the form's offset.
 int code_of_entry(const PanelForm& form, const uint8_t* group, int r, int column);

@@ -48,12 +48,13 @@ void put_codes(int bits, const uint8_t* code, int r, uint8_t* to) {
   } else if (bits == 1) {
     put_bits(1, 1, to);
   } else if (bits < 4) {
-    put_bits(0, 2, to);
-    if (bits == 3) put_bits(2, 1, to + 128);
+    if (bits == 3) put_bits(2, 1, to);
+    put_bits(0, 2, to + 64 * (bits - 2));
   } else {
+    if (bits > 4) put_bits(4, bits - 4, to);
+    to += 64 * (bits - 4);
     for (int v = 0; v < 4; ++v)
       put(to + 64 * v + 4 * r, (four(code + 4 * v) & 0x0F0F0F0Fu) | (four(code + 16 + 4 * v) & 0x0F0F0F0Fu) << 4);
-    if (bits > 4) put_bits(4, bits - 4, to + 256);
   }
 }
 
@@ -109,9 +110,10 @@ void put_byte_scales(const PanelForm& form, const uint8_t* block, int block_byte
   }
 }
 
-void put_scales(const PanelForm& form, const Piece& piece, int block_bytes, int64_t n, int r, uint8_t* to) {
-  if (form.shared()) {
-    if (piece.blocks[r]) put_byte_scales(form, piece.blocks[r], block_bytes, r, to);
+// The scales of row r's group g (of 32) of a piece, of a form whose groups share none.
+void put_scales(const PanelForm& form, const Piece& piece, int block_bytes, int64_t g, int r, uint8_t* to) {
+  if (form.scale == PanelScale::exponent) {
+    to[r] = piece.blocks[r][g * block_bytes];
     return;
   }
   auto one = [&](float value) {
@@ -121,17 +123,14 @@ void put_scales(const PanelForm& form, const Piece& piece, int block_bytes, int6
       std::memcpy(to + 4 * r, &value, 4);
     to += form.rows_bytes();
   };
-  for (int64_t g = 0; g < n / form.group; ++g) {
-    if (form.scale == PanelScale::exponent) {
-      to[r] = piece.blocks[r][g * block_bytes], to += panel_rows;
-      continue;
-    }
-    one(piece.scale[r][g]);
+  const int64_t parts = 32 / form.group;
+  for (int64_t i = g * parts; i < (g + 1) * parts; ++i) {
+    one(piece.scale[r][i]);
     if (form.zeros()) {  // stands after the block's scale
-      to[r] = piece.blocks[r][g * block_bytes + (form.halves() ? 2 : 4)];
+      to[r] = piece.blocks[r][i * block_bytes + (form.halves() ? 2 : 4)];
       to += panel_rows;
     } else if (form.minimum) {
-      one(piece.minimum[r][g]);
+      one(piece.minimum[r][i]);
     }
   }
 }
@@ -145,16 +144,17 @@ std::array<uint8_t, 256> kept_codes(const PanelForm& form) {
   return kept;
 }
 
-// Rows [row, row + 16) of w, those past `end` zero, into one panel.
-void pack_panel(const Weight& w, int64_t row, int64_t end, const PanelForm& form, uint8_t* codes, uint8_t* scales) {
-  std::memset(scales, 0, static_cast<size_t>(w.cols / form.block() * form.scale_bytes()));
-  if (form.book()) return pack_book(w, row, end, form, codes, scales);
+// Rows [row, row + 16) of w, those past `end` zero, into a panel of p, whose bytes are `memory`.
+void pack_panel(const Weight& w, int64_t row, int64_t end, const Panels& p, int64_t panel, uint8_t* memory) {
+  const PanelForm& form = p.shape();
+  std::memset(memory + panel * p.panel_size(), 0, static_cast<size_t>(p.panel_size()));
+  if (form.book()) return pack_book(w, row, end, p, panel, memory);
   const Format& f = *w.format;
   std::unique_ptr<Piece> piece(new Piece{});
   const std::array<uint8_t, 256> which = kept_codes(form);
   const int64_t held = std::min<int64_t>(panel_rows, end - row);
   for (int64_t at = 0; at < w.cols; at += span) {
-    const int64_t n = std::min<int64_t>(span, w.cols - at);
+    const int64_t n = std::min<int64_t>(span, w.cols - at), first = at / 32;
     for (int r = 0; r < held; ++r) {
       int8_t code[span];
       const uint8_t* block = piece->blocks[r] = w.row(row + r) + at / f.block * f.bytes;
@@ -162,11 +162,16 @@ void pack_panel(const Weight& w, int64_t row, int64_t end, const PanelForm& form
         f.codes(block, code + i, piece->scale[r] + i / f.group, piece->minimum[r] + i / f.group);
       for (int64_t i = 0; i < n; ++i) piece->code[r][i] = which[static_cast<uint8_t>(code[i] + form.offset)];
     }
-    uint8_t* to = codes + at / 32 * form.code_bytes();
-    for (int64_t g = 0; g < n / 32; ++g, to += form.code_bytes())
+    for (int64_t g = 0; g < n / 32; ++g) {
+      uint8_t* to = memory + p.codes_at(panel, first + g);
       for (int r = 0; r < panel_rows; ++r) put_codes(form.bits, piece->code[r] + 32 * g, r, to);
-    for (int r = 0; r < held; ++r)
-      put_scales(form, *piece, f.bytes, n, r, scales + at / form.block() * form.scale_bytes());
+    }
+    if (form.shared())
+      for (int r = 0; r < held; ++r)
+        put_byte_scales(form, piece->blocks[r], f.bytes, r, memory + p.scales_at(panel, first));
+    else
+      for (int64_t g = 0; g < n / 32; ++g)
+        for (int r = 0; r < held; ++r) put_scales(form, *piece, f.bytes, g, r, memory + p.scales_at(panel, first + g));
   }
 }
 
@@ -251,10 +256,7 @@ Panels pack(const Weight& w, ThreadPool& pool) {
   p.bytes = memory;
   p.owner = std::shared_ptr<const void>(memory, [](void* m) { ::operator delete(m, std::align_val_t(64)); });
   pool.parallel(p.count(), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      uint8_t* codes = memory + i * p.panel_size();
-      pack_panel(w, i * panel_rows, w.rows, p.shape(), codes, codes + p.codes_size());
-    }
+    for (int64_t i = begin; i < end; ++i) pack_panel(w, i * panel_rows, w.rows, p, i, memory);
   });
   return p;
 }
@@ -267,10 +269,7 @@ Panels pack_loose(const Weight& w, int64_t begin, int64_t end, std::unique_ptr<u
     memory = std::make_unique_for_overwrite<uint8_t[]>(needed), size = needed;
   uint8_t* bytes = memory.get() + (64 - reinterpret_cast<uintptr_t>(memory.get()) % 64) % 64;
   p.bytes = bytes;
-  for (int64_t i = 0; i < p.count(); ++i) {
-    uint8_t* codes = bytes + i * p.panel_size();
-    pack_panel(w, begin + i * panel_rows, end, p.shape(), codes, codes + p.codes_size());
-  }
+  for (int64_t i = 0; i < p.count(); ++i) pack_panel(w, begin + i * panel_rows, end, p, i, bytes);
   return p;
 }
 
@@ -284,18 +283,20 @@ const Panels& Packing::get(const Weight& w, ThreadPool& pool) {
 }
 
 int Panels::code(int64_t row, int64_t column) const {
-  const uint8_t* group = codes(row / panel_rows) + column / 32 * shape().code_bytes();
+  const uint8_t* group = bytes + codes_at(row / panel_rows, column / 32);
   if (shape().book())
     return code_of_entry(shape(), group, static_cast<int>(row % panel_rows), static_cast<int>(column % 32));
-  const int q = static_cast<int>(column % 32 / 4), v = q % 4, h = q / 4;
+  const int q = static_cast<int>(column % 32 / 4), v = q % 4, h = q / 4, bits = shape().bits;
   const auto byte = static_cast<int>(row % panel_rows * 4 + column % 4);
-  if (shape().bits == 8) return group[64 * q + byte];
-  if (shape().bits == 1) return (group[byte] >> q & 1) << 1;
-  if (shape().bits < 4)
-    return (group[64 * h + byte] >> 2 * v & 3) | (shape().bits == 3 ? (group[128 + byte] >> q & 1) << 2 : 0);
-  const int low = group[64 * v + byte] >> 4 * h & 15;
-  if (shape().bits == 5) return low | (group[256 + byte] >> q & 1) << 4;
-  if (shape().bits == 6) return low | (group[256 + 64 * h + byte] >> 2 * v & 3) << 4;
+  if (bits == 8) return group[64 * q + byte];
+  if (bits == 1) return (group[byte] >> q & 1) << 1;
+  if (bits < 4) {
+    const int low = group[64 * (bits - 2 + h) + byte] >> 2 * v & 3;
+    return bits == 2 ? low : low | (group[byte] >> q & 1) << 2;
+  }
+  const int low = group[64 * (bits - 4 + v) + byte] >> 4 * h & 15;
+  if (bits == 5) return low | (group[byte] >> q & 1) << 4;
+  if (bits == 6) return low | (group[64 * h + byte] >> 2 * v & 3) << 4;
   return shape().levels == PanelLevels::none ? low : panel_levels(shape())[static_cast<size_t>(low)];
 }
 
@@ -305,7 +306,7 @@ namespace {
 float scale_at(const Panels& p, int64_t row, int64_t group, int which) {
   const PanelForm& f = p.shape();
   const int64_t per_block = f.block() / f.group, r = row % panel_rows;
-  const uint8_t* block = p.scales(row / panel_rows) + group / per_block * f.scale_bytes();
+  const uint8_t* block = p.bytes + p.scales_at(row / panel_rows, group * f.group / 32);
   if (f.zeros()) {
     const uint8_t* at = block + group % per_block * (f.rows_bytes() + panel_rows);
     const float scale = f.halves() ? half_field(at + 2 * r) : grouped::float_field(at + 4 * r);

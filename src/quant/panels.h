@@ -5,10 +5,10 @@
 //   a group of 32 weights, quads 0..7 of 16 rows; byte 4 r + j of a vector is code 4 q + j of row r
 //     bits 1   1 vector: bit q is bit 1 of quad q, whose bit 0 is not set
 //     bits 2   2 vectors: bits 2v, 2v + 1 of vector h are quad 4 h + v
-//     bits 3   the same, then 1 vector: bit q is bit 2 of quad q
+//     bits 3   1 vector: bit q is bit 2 of quad q; then as 2 bits
 //     bits 4   4 vectors: quad v in the low nibbles of vector v, quad v + 4 in the high ones
-//     bits 5   as 4 bits, then 1 vector: bit q is bit 4 of quad q
-//     bits 6   as 4 bits, then 2 vectors: bits 2v, 2v + 1 of vector h are bits 4, 5 of quad 4 h + v
+//     bits 5   1 vector: bit q is bit 4 of quad q; then as 4 bits
+//     bits 6   2 vectors: bits 2v, 2v + 1 of vector h are bits 4, 5 of quad 4 h + v; then as 4 bits
 //     bits 8   8 vectors
 //
 // Where a format has levels, a code is a level plus the offset, and what is kept is which. Where it has a code book
@@ -23,7 +23,11 @@
 // which sixteen bytes of the first eight places and sixteen of the last, their even fours taken and then their odd
 // ones, are a quad of four rows in order and the next.
 //
-// The codes of a panel's groups lie one after the other; then, in the same way, its scales, a block at a time:
+// A panel is read from its first byte to its last: what fetches ahead by itself follows one such stream, and not two,
+// nor one that jumps further than a few cache lines. So it is a row of spans, each its scales and then its codes, a
+// group at a time. A span is one block of 256 weights, or as few groups of 32 as have scales that fill whole cache
+// lines; its scales are rounded up to such, those of code books, which are read a few bytes at a time, to half of one.
+// Scales of a block:
 //
 //   scale of 16 rows, minimum of 16 rows (if any)        half: float16; single: float32
 //   scale of 16 rows, 16 bytes: minimum = scale * byte   half_zero, single_zero
@@ -35,10 +39,12 @@
 //                                                        odd: scale = d (2 nibble + 1) / unit
 //   d of 16 rows, for all groups of the block            block
 //
-// A panel takes at most three percent more than the blocks of the formats named below; IQ1 to IQ3 up to eight (a sign
-// or a delta for each code or entry, where files keep fewer), NVFP4 and Q2_0 an eighth and Q1_0 a third (scales of 16
-// bits for each 32 weights), TQ1_0 a fifth (its digits grow to two bits each). Rows past the last are zero.
+// A panel takes at most three percent more than the blocks of the formats named below; Q3_K takes six (scales of 8
+// bits, not 6), IQ1 to IQ3 up to eight (a sign or a delta for each code or entry, where files keep fewer), NVFP4 and
+// Q2_0 an eighth and Q1_0 a third (scales of 16 bits for each 32 weights), TQ1_0 a quarter (its digits grow to two bits
+// each). Rows past the last are zero.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -118,6 +124,16 @@ struct PanelForm {
     if (zeros()) return groups * (rows_bytes() + panel_rows);
     return (shared() ? 2 * panel_rows * parts : 0) + groups * rows_bytes() * (nibbles() ? 1 : parts);
   }
+  constexpr int64_t span() const {  ///< groups of 32 in a span; the last span of a panel may have fewer
+    int64_t groups = block() / 32;
+    while (!shared() && groups * scale_bytes() % 64 != 0) groups *= 2;
+    return groups;
+  }
+  constexpr int64_t span_scales(int64_t groups) const {
+    const int64_t bytes = groups * 32 / block() * scale_bytes(), unit = book() ? 32 : 64;
+    return (bytes + unit - 1) / unit * unit;
+  }
+  constexpr int64_t span_bytes(int64_t groups) const { return span_scales(groups) + groups * code_bytes(); }
   constexpr bool operator==(const PanelForm&) const = default;
 };
 
@@ -171,12 +187,26 @@ struct Panels {
 
   const PanelForm& shape() const { return panel_forms[form]; }
   int64_t count() const { return (rows + panel_rows - 1) / panel_rows; }
-  int64_t codes_size() const { return cols / 32 * shape().code_bytes(); }
+  int64_t groups() const { return cols / 32; }
   int64_t panel_size() const {  ///< a whole number of cache lines
-    return (codes_size() + cols / shape().block() * shape().scale_bytes() + 63) / 64 * 64;
+    const int64_t span = shape().span(), rest = groups() % span;
+    const int64_t bytes = groups() / span * shape().span_bytes(span) + (rest ? shape().span_bytes(rest) : 0);
+    return (bytes + 63) / 64 * 64;
   }
-  const uint8_t* codes(int64_t panel) const { return bytes + panel * panel_size(); }
-  const uint8_t* scales(int64_t panel) const { return codes(panel) + codes_size(); }
+  // Where a group's codes lie in `bytes`, and the scales of its block.
+  int64_t codes_at(int64_t panel, int64_t group) const {
+    const int64_t in_span = group % shape().span(),
+                  groups_in_span = std::min(shape().span(), groups() - group + in_span);
+    return span_at(panel, group) + shape().span_scales(groups_in_span) + in_span * shape().code_bytes();
+  }
+  int64_t scales_at(int64_t panel, int64_t group) const {
+    const int64_t blocks = group % shape().span() * 32 / shape().block();
+    return span_at(panel, group) + blocks * shape().scale_bytes();
+  }
+  int64_t span_at(int64_t panel, int64_t group) const {
+    const int64_t span = shape().span();
+    return panel * panel_size() + group / span * shape().span_bytes(span);
+  }
 
   // One weight's parts, as plain loops read them: the meaning of the layout.
   int code(int64_t row, int64_t column) const;  ///< without the offset taken away

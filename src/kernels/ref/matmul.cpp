@@ -39,20 +39,39 @@ void to_int8(const float* x, int64_t begin, int64_t end, const Int8Rows& out) {
     }
 }
 
+// The sum of one group from weight `at` on, and minus that of the row's codes.
+struct GroupSums {
+  float sum, less;
+};
+GroupSums group_sums(const Panels& w, const Int8Rows& x, int64_t r, int64_t t, int64_t at) {
+  int sum = 0, less = 0;
+  for (int64_t k = at; k < at + w.shape().group; ++k) {
+    const int code = x.code[x.slot(t, k / 32) * 32 + k % 32];
+    sum += (w.code(r, k) - w.shape().offset) * code, less -= code;
+  }
+  return {static_cast<float>(sum), static_cast<float>(less)};
+}
+
 void matmul_fast(const Panels& w, const Int8Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride) {
   const PanelForm& form = w.shape();
   for (int64_t r = begin * panel_rows; r < std::min(end * panel_rows, w.rows); ++r)
     for (int64_t t = 0; t < x.rows; ++t) {
       float acc = 0;
-      for (int64_t at = 0; at < w.cols; at += form.group) {
-        const int64_t slot = x.slot(t, at / 32), g = at / form.group;
-        int sum = 0, less = 0;
-        for (int64_t k = at; k < at + form.group; ++k) {
-          const int code = x.code[slot * 32 + k % 32];
-          sum += (w.code(r, k) - form.offset) * code, less -= code;
+      for (int64_t g = 0; g < x.groups(); ++g) {
+        const float x_scale = x.scale[x.slot(t, g)];
+        if (form.group == 32) {
+          const auto [sum, less] = group_sums(w, x, r, t, 32 * g);
+          acc = std::fma(sum, w.scale(r, g) * x_scale, acc);
+          if (form.minimum) acc = std::fma(w.minimum(r, g), x_scale * less, acc);
+          continue;
         }
-        acc = std::fma(static_cast<float>(sum), w.scale(r, g) * x.scale[slot], acc);
-        if (form.minimum) acc = std::fma(w.minimum(r, g), x.scale[slot] * static_cast<float>(less), acc);
+        float part = 0;
+        for (int64_t half = 2 * g; half < 2 * g + 2; ++half) {
+          const auto [sum, less] = group_sums(w, x, r, t, 16 * half);
+          part = std::fma(sum, w.scale(r, half), part);
+          if (form.minimum) part = std::fma(w.minimum(r, half), less, part);
+        }
+        acc = std::fma(part, x_scale, acc);
       }
       y[t * y_stride + r] = acc;
     }

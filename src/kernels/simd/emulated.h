@@ -161,9 +161,7 @@ struct Emulated {
 /// The panel vocabulary in plain C++, sixteen rows to a register.
 struct EmulatedPanels {
   static constexpr int lanes = 16, wide = 4;  // wide: registers of a row in products of floats
-  /// A tile of codes of so many bits: registers of rows, and tokens.
-  template <int bits>
-  static constexpr int together = 1;
+  /// Tokens of a tile, for codes of so many bits.
   template <int bits>
   static constexpr int tokens = 12;
   struct F {

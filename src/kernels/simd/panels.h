@@ -19,11 +19,6 @@
 
 namespace madang::simd {
 
-/// Where one register's rows of one panel begin.
-struct PanelCursor {
-  const uint8_t *code, *scale;
-};
-
 /// Codes of quad 4 h + v of one group.
 template <class P, PanelForm form, int v, int h>
 [[gnu::always_inline]] static inline typename P::B quad(const uint8_t* code) {
@@ -34,14 +29,13 @@ template <class P, PanelForm form, int v, int h>
   } else if constexpr (form.bits == 2) {
     return P::template lift<2 * v, 0, 2>(P::load_codes(code + 64 * h));
   } else if constexpr (form.bits == 3) {
-    return P::either(P::template lift<2 * v, 0, 2>(P::load_codes(code + 64 * h)),
-                     P::template lift<4 * h + v, 2, 1>(P::load_codes(code + 128)));
+    return P::either(P::template lift<4 * h + v, 2, 1>(P::load_codes(code)),
+                     P::template lift<2 * v, 0, 2>(P::load_codes(code + 64 * (1 + h))));
   } else {
-    const auto both = P::load_codes(code + 64 * v);
+    const auto both = P::load_codes(code + 64 * (form.bits > 4 ? form.bits - 4 : 0) + 64 * v);
     const auto low = h == 0 ? P::low_nibbles(both) : P::high_nibbles(both);
-    if constexpr (form.bits == 5) return P::either(low, P::template lift<4 * h + v, 4, 1>(P::load_codes(code + 256)));
-    if constexpr (form.bits == 6)
-      return P::either(low, P::template lift<2 * v, 4, 2>(P::load_codes(code + 256 + 64 * h)));
+    if constexpr (form.bits == 5) return P::either(P::template lift<4 * h + v, 4, 1>(P::load_codes(code)), low);
+    if constexpr (form.bits == 6) return P::either(P::template lift<2 * v, 4, 2>(P::load_codes(code + 64 * h)), low);
     static constexpr auto levels = panel_levels(form);
     if constexpr (form.levels != PanelLevels::none) return P::look_up(levels.data(), low);
     return low;
@@ -52,11 +46,12 @@ template <class P, PanelForm form, int v, int h>
 template <class P, PanelForm form, int R>
 struct PanelScales {
   using F = typename P::F;
+
   explicit PanelScales(const uint8_t* first) : at(first) {}
 
-  void begin_block(int first_row) {
+  void begin_block() {
     each_of<R>([&](auto r) {
-      const uint8_t* halves = at + 2 * (first_row + r * P::lanes);
+      const uint8_t* halves = at + 2 * r * P::lanes;
       d[r] = P::load_half(halves);
       if constexpr (form.scale == PanelScale::odd)
         d[r] = P::mul(d[r], P::set(1.0f / static_cast<float>(form.unit()))), dmin[r] = P::mul(d[r], P::set(2));
@@ -64,21 +59,21 @@ struct PanelScales {
     });
     at += 2 * panel_rows * (form.minimum ? 2 : 1);
   }
-  void next(int first_row, F (&scale)[R]) {
-    if constexpr (form.scale == PanelScale::odd) return next_odd(first_row, scale);
-    each_of<R>([&](auto r) { scale[r] = one(first_row + r * P::lanes, d[r]); });
+  void next(F (&scale)[R]) {
+    if constexpr (form.scale == PanelScale::odd) return next_odd(scale);
+    each_of<R>([&](auto r) { scale[r] = one(r * P::lanes, d[r]); });
     if (!form.nibbles()) at += form.rows_bytes();
   }
   /// The minimums that follow `scale`.
-  void next_minimum(int first_row, const F (&scale)[R], F (&minimum)[R]) {
+  void next_minimum(const F (&scale)[R], F (&minimum)[R]) {
     each_of<R>([&](auto r) {
-      const uint8_t* p = at + first_row + r * P::lanes;
+      const uint8_t* p = at + r * P::lanes;
       if constexpr (form.zeros())
         minimum[r] = P::mul(scale[r], P::load_u8(p));
       else if constexpr (form.nibbles())
         minimum[r] = P::mul(dmin[r], P::load_high_nibbles(p));
       else
-        minimum[r] = one(first_row + r * P::lanes, dmin[r]);
+        minimum[r] = one(r * P::lanes, dmin[r]);
     });
     at += form.zeros() ? panel_rows : form.rows_bytes();
   }
@@ -89,9 +84,9 @@ struct PanelScales {
   bool second = false;  // of two scales in a byte
 
   // Exact, in whatever order: a float16 times a number below 32.
-  void next_odd(int first_row, F (&scale)[R]) {
+  void next_odd(F (&scale)[R]) {
     each_of<R>([&](auto r) {
-      const uint8_t* p = at + first_row + r * P::lanes;
+      const uint8_t* p = at + r * P::lanes;
       scale[r] = P::fma(second ? P::load_high_nibbles(p) : P::load_low_nibbles(p), dmin[r], d[r]);
     });
     if (second) at += panel_rows;
@@ -115,44 +110,44 @@ struct PanelScales {
   }
 };
 
-// A panel is two streams, codes and scales, and short ones: what fetches ahead by itself has hardly found them when
-// they end. So the walk asks for its bytes as they lie in memory, this far ahead: the time of a read from memory (about
-// a tenth of a microsecond) at the rate of one processor.
-inline constexpr int64_t fetch_ahead = 8192;
-
-/// R registers of rows of one panel, walked group by group as they are packed.
-template <class P, PanelForm form, int R>
+/// The rows of one panel, walked group by group as they are packed. Nothing is fetched ahead by hand: the processor
+/// follows the one stream better, and on some the instructions that ask for lines are what holds the reading up.
+template <class P, PanelForm form>
 class PackedRows {
  public:
-  PackedRows(const PanelCursor& w, int first_row)
-      : first_row_(first_row), code_(w.code), ahead_(w.code + fetch_ahead), scales_(w.scale) {}
+  static constexpr int R = panel_rows / P::lanes;  ///< registers of rows
+
+  PackedRows(const Panels& w, int64_t panel)
+      : span_(w.bytes + panel * w.panel_size()), groups_(w.groups()), scales_(span_) {}
 
   void begin(int64_t group) {
-    if (form.shared() && group % 8 == 0) scales_.begin_block(first_row_);
-    if (first_row_ == 0)
-      for (int64_t i = 0; i < stride; i += 64) __builtin_prefetch(ahead_ + i);
+    if (group % form.span() == 0) {
+      const int64_t groups = std::min(form.span(), groups_ - group);
+      scales_ = PanelScales<P, form, R>(span_);
+      code_ = span_ + form.span_scales(groups);
+      span_ = code_ + groups * form.code_bytes();
+    }
+    if (form.shared() && group % 8 == 0) scales_.begin_block();
     if constexpr (form.book()) book_.read(code_);
   }
   template <int v, int h>
   typename P::B codes(int r) const {
     if constexpr (form.book()) return book_.codes(4 * h + v, r);
-    return P::template Sum<form.width()>::prepared(quad<P, form, v, h>(code_ + 4 * (first_row_ + P::lanes * r)));
+    return P::template Sum<form.width()>::prepared(quad<P, form, v, h>(code_ + 4 * P::lanes * r));
   }
   /// Of the group, or of its halves one after the other.
   void scales(typename P::F (&scale)[R], typename P::F (&minimum)[R]) {
-    scales_.next(first_row_, scale);
-    if constexpr (form.minimum) scales_.next_minimum(first_row_, scale, minimum);
+    scales_.next(scale);
+    if constexpr (form.minimum) scales_.next_minimum(scale, minimum);
   }
-  void end() { code_ += form.code_bytes(), ahead_ += stride; }
+  void end() { code_ += form.code_bytes(); }
 
  private:
-  static constexpr int64_t stride = form.code_bytes() + form.scale_bytes() * 32 / form.block();
-  int first_row_;
-  const uint8_t *code_, *ahead_;
+  const uint8_t *span_, *code_ = nullptr;  // the next span, and the group's codes in this one
+  int64_t groups_;
   PanelScales<P, form, R> scales_;
 
   struct Nothing {};
-  static_assert(!form.book() || R * P::lanes == panel_rows);  // a group is read for all rows at once
   [[no_unique_address]] std::conditional_t<form.book(), BookGroup<P, form>, Nothing> book_;
 };
 
@@ -169,9 +164,8 @@ struct Stretch {
   alignas(64) float scale[stretch_groups * halves][panel_rows], minimum[stretch_groups * halves][panel_rows];
 
   /// The next `groups` of all rows.
-  template <int R>
-  void unpack(PackedRows<P, form, R>& rows, int64_t begin, int64_t groups) {
-    static_assert(R * P::lanes == panel_rows);
+  void unpack(PackedRows<P, form>& rows, int64_t begin, int64_t groups) {
+    constexpr int R = PackedRows<P, form>::R;
     for (int64_t g = 0; g < groups; ++g) {
       rows.begin(begin + g);
       each_of<2>([&](auto h) {
@@ -194,9 +188,11 @@ struct Stretch {
 };
 
 /// All rows of a stretch, walked as PackedRows are.
-template <class P, PanelForm form, int R>
+template <class P, PanelForm form>
 class UnpackedRows {
  public:
+  static constexpr int R = panel_rows / P::lanes;
+
   explicit UnpackedRows(const Stretch<P, form>& w) : w_(w) {}
 
   void begin(int64_t) {}
@@ -218,11 +214,12 @@ class UnpackedRows {
   int64_t group_ = 0, piece_ = 0;
 };
 
-/// R registers of rows by T tokens over `groups` groups; `slot` is the first token's in the first of them.
-template <class P, PanelForm form, int R, int T, class Rows>
+/// A panel's rows by T tokens over `groups` groups; `slot` is the first token's in the first of them.
+template <class P, PanelForm form, int T, class Rows>
 [[gnu::always_inline]] static inline void panel_tile(Rows rows, const Int8Rows& x, int64_t slot, int64_t groups,
-                                                     typename P::F (&acc)[R][T]) {
+                                                     typename P::F (&acc)[Rows::R][T]) {
   using F = typename P::F;
+  constexpr int R = Rows::R;
   using Sum = typename P::template Sum<form.width()>;
   constexpr int halves = 32 / form.group;
   const int64_t slots = x.slots();
@@ -230,6 +227,7 @@ template <class P, PanelForm form, int R, int T, class Rows>
     const int8_t* xc = x.code + slot * 32;
     rows.begin(g);
     Sum sum[R][T];
+    [[maybe_unused]] F part[R][T];  // of the group's first half, without the tokens' scales
     each_of<2>([&](auto h) {
       constexpr bool begins = h == 0 || halves == 2, ends = h == 1 || halves == 2;
       const int32_t* less = x.less + slot + (halves == 2 ? (h + 1) * slots : 0);
@@ -250,11 +248,17 @@ template <class P, PanelForm form, int R, int T, class Rows>
           const F x_scale = P::set(x.scale[slot + t]);
           [[maybe_unused]] F low;
           if constexpr (form.minimum)
-            low = halves == 1 ? P::set(x.low[slot + t])
-                              : P::set(x.scale[slot + t] * static_cast<float>(Int8Rows::whole(less[t])));
+            low = P::set(halves == 1 ? x.low[slot + t] : static_cast<float>(Int8Rows::whole(less[t])));
           each_of<R>([&](auto r) {
-            acc[r][t] = P::fma(sum[r][t].template total<form.offset>(less + t), P::mul(scale[r], x_scale), acc[r][t]);
-            if constexpr (form.minimum) acc[r][t] = P::fma(minimum[r], low, acc[r][t]);
+            const F total = sum[r][t].template total<form.offset>(less + t);
+            if constexpr (halves == 1) {
+              acc[r][t] = P::fma(total, P::mul(scale[r], x_scale), acc[r][t]);
+              if constexpr (form.minimum) acc[r][t] = P::fma(minimum[r], low, acc[r][t]);
+            } else {
+              part[r][t] = h == 0 ? P::mul(total, scale[r]) : P::fma(total, scale[r], part[r][t]);
+              if constexpr (form.minimum) part[r][t] = P::fma(minimum[r], low, part[r][t]);
+              if constexpr (h == 1) acc[r][t] = P::fma(part[r][t], x_scale, acc[r][t]);
+            }
           });
         });
       }
@@ -263,62 +267,62 @@ template <class P, PanelForm form, int R, int T, class Rows>
   }
 }
 
-/// Where R registers of sums, rows [first_row, ...) by T tokens, go to and come from.
-template <class P, int R, int T>
-struct TileOfResults {
-  float* y;  // of the first row and token
-  int64_t stride, held;
+/// Where a panel's sums of T tokens go to and come from: y [tokens, y_stride], from the first of the tokens on.
+template <class P, int T>
+class TileOfResults {
+ public:
+  static constexpr int R = panel_rows / P::lanes;
+  using Sums = typename P::F[R][T];
 
-  void zero(typename P::F (&acc)[R][T]) const {
+  TileOfResults(const Panels& w, int64_t panel, float* y, int64_t y_stride)
+      : y_(y + panel * panel_rows), stride_(y_stride), held_(w.rows - panel * panel_rows) {}
+
+  void zero(Sums& acc) const {
     each_of<R>([&](auto r) { each_of<T>([&](auto t) { acc[r][t] = P::zero(); }); });
   }
-  void load(typename P::F (&acc)[R][T]) const {
+  void load(Sums& acc) const {
     each_of<R>([&](auto r) {
-      for (int t = 0; t < T; ++t) acc[r][t] = P::load_n(y + t * stride + r * P::lanes, left(r));
+      for (int t = 0; t < T; ++t) acc[r][t] = P::load_n(y_ + t * stride_ + r * P::lanes, left(r));
     });
   }
-  void store(const typename P::F (&acc)[R][T]) const {
+  void store(const Sums& acc) const {
     each_of<R>([&](auto r) {
       for (int t = 0; t < T; ++t)
-        if (left(r) > 0) P::store_n(y + t * stride + r * P::lanes, acc[r][t], left(r));
+        if (left(r) > 0) P::store_n(y_ + t * stride_ + r * P::lanes, acc[r][t], left(r));
     });
   }
 
  private:
-  int64_t left(int r) const { return std::max<int64_t>(0, held - r * P::lanes); }
+  float* y_;
+  int64_t stride_, held_;
+
+  int64_t left(int r) const { return std::max<int64_t>(0, held_ - r * P::lanes); }
 };
 
 /// One panel by T tokens, from token t on.
 template <class P, PanelForm form, int T>
 static void panel_product(const Panels& w, int64_t panel, const Int8Rows& x, int64_t t, float* y, int64_t y_stride) {
-  constexpr int R = P::template together<form.width()>;
-  for (int first = 0; first < panel_rows; first += R * P::lanes) {
-    const int64_t row = panel * panel_rows + first;
-    const TileOfResults<P, R, T> results{y + t * y_stride + row, y_stride, w.rows - row};
-    typename P::F acc[R][T];
-    results.zero(acc);
-    panel_tile<P, form, R, T>(PackedRows<P, form, R>({w.codes(panel), w.scales(panel)}, first), x, x.slot(t, 0),
-                              x.groups(), acc);
-    results.store(acc);
-  }
+  const TileOfResults<P, T> results(w, panel, y + t * y_stride, y_stride);
+  typename TileOfResults<P, T>::Sums acc;
+  results.zero(acc);
+  panel_tile<P, form, T>(PackedRows<P, form>(w, panel), x, x.slot(t, 0), x.groups(), acc);
+  results.store(acc);
 }
 
 /// One panel by tokens [0, tokens), T at a time: each stretch of it is unpacked once and meets them all.
 template <class P, PanelForm form, int T>
 static void unpacked_product(const Panels& w, int64_t panel, const Int8Rows& x, int64_t tokens, float* y,
                              int64_t y_stride) {
-  constexpr int R = panel_rows / P::lanes;
-  const int64_t row = panel * panel_rows;
   Stretch<P, form> stretch;
-  PackedRows<P, form, R> rows({w.codes(panel), w.scales(panel)}, 0);
+  PackedRows<P, form> rows(w, panel);
   for (int64_t g = 0; g < x.groups(); g += stretch_groups) {
     const int64_t groups = std::min(stretch_groups, x.groups() - g);
     stretch.unpack(rows, g, groups);
     for (int64_t t = 0; t < tokens; t += T) {
-      const TileOfResults<P, R, T> results{y + t * y_stride + row, y_stride, w.rows - row};
-      typename P::F acc[R][T];
+      const TileOfResults<P, T> results(w, panel, y + t * y_stride, y_stride);
+      typename TileOfResults<P, T>::Sums acc;
       g == 0 ? results.zero(acc) : results.load(acc);
-      panel_tile<P, form, R, T>(UnpackedRows<P, form, R>(stretch), x, x.slot(t, g), groups, acc);
+      panel_tile<P, form, T>(UnpackedRows<P, form>(stretch), x, x.slot(t, g), groups, acc);
       results.store(acc);
     }
   }

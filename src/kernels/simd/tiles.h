@@ -42,20 +42,27 @@ template <class P, class Tiles, PanelForm form, int T>
       if (first + i < pieces) tiles.template store<i>(sums[i][0], 4 * panel_rows);
     });
   };
-  auto add_up = [&](int64_t piece, const int32_t(&sums)[T][panel_rows]) {
-    const int64_t at = slot + piece / halves * x.tile;
-    const F scale = P::load(w.scale[piece]);
-    [[maybe_unused]] F minimum;
-    if constexpr (form.minimum) minimum = P::load(w.minimum[piece]);
-    each_of<T>([&](auto t) {
-      const float x_scale = x.scale[at + t];
-      acc[0][t] = P::fma(Tiles::load_sums(sums[t]), P::mul(scale, P::set(x_scale)), acc[0][t]);
-      if constexpr (form.minimum) {
-        const float low = halves == 1
-                              ? x.low[at + t]
-                              : x_scale * static_cast<float>(Int8Rows::whole(x.less[(piece % 2 + 1) * slots + at + t]));
-        acc[0][t] = P::fma(minimum, P::set(low), acc[0][t]);
-      }
+  auto add_up = [&](int64_t group, const int32_t(*sums)[T][panel_rows]) {
+    const int64_t at = slot + group * x.tile;
+    [[maybe_unused]] F part[T];
+    each_of<halves>([&](auto h) {
+      const F scale = P::load(w.scale[group * halves + h]);
+      [[maybe_unused]] F minimum;
+      if constexpr (form.minimum) minimum = P::load(w.minimum[group * halves + h]);
+      each_of<T>([&](auto t) {
+        const F total = Tiles::load_sums(sums[h][t]), x_scale = P::set(x.scale[at + t]);
+        if constexpr (halves == 1) {
+          acc[0][t] = P::fma(total, P::mul(scale, x_scale), acc[0][t]);
+          if constexpr (form.minimum) acc[0][t] = P::fma(minimum, P::set(x.low[at + t]), acc[0][t]);
+        } else {
+          part[t] = h == 0 ? P::mul(total, scale) : P::fma(total, scale, part[t]);
+          if constexpr (form.minimum) {
+            const auto low = static_cast<float>(Int8Rows::whole(x.less[(h + 1) * slots + at + t]));
+            part[t] = P::fma(minimum, P::set(low), part[t]);
+          }
+          if constexpr (h == 1) acc[0][t] = P::fma(part[t], x_scale, acc[0][t]);
+        }
+      });
     });
   };
   alignas(64) Sums sums[2];
@@ -63,7 +70,7 @@ template <class P, class Tiles, PanelForm form, int T>
   for (int64_t first = 0, turn = 0; first < pieces; first += sums_in_flight, turn ^= 1) {
     multiply(first + sums_in_flight, sums[turn ^ 1]);
     const int64_t last = std::min(first + sums_in_flight, pieces);
-    for (int64_t piece = first; piece < last; ++piece) add_up(piece, sums[turn][piece - first]);
+    for (int64_t piece = first; piece < last; piece += halves) add_up(piece / halves, &sums[turn][piece - first]);
   }
 }
 
@@ -75,7 +82,7 @@ static void tile_products(const Panels& w, const Int8Rows& x, int64_t begin, int
   Stretch<P, form> stretch;
   Tiles tiles(tile_shapes(T, form.group / 4));
   for (int64_t p = begin; p < end; ++p) {
-    PackedRows<P, form, 1> rows({w.codes(p), w.scales(p)}, 0);
+    PackedRows<P, form> rows(w, p);
     for (int64_t g = 0; g < x.groups(); g += stretch_groups) {
       const int64_t groups = std::min(stretch_groups, x.groups() - g);
       stretch.unpack(rows, g, groups);
@@ -83,8 +90,8 @@ static void tile_products(const Panels& w, const Int8Rows& x, int64_t begin, int
         for (auto& quad : stretch.code[i])
           for (uint8_t& code : quad) code = static_cast<uint8_t>(code - form.offset);
       for (int64_t t = from; t < to; t += T) {
-        const TileOfResults<P, 1, T> results{y + t * y_stride + p * panel_rows, y_stride, w.rows - p * panel_rows};
-        typename P::F acc[1][T];
+        const TileOfResults<P, T> results(w, p, y + t * y_stride, y_stride);
+        typename TileOfResults<P, T>::Sums acc;
         g == 0 ? results.zero(acc) : results.load(acc);
         stretch_product<P, Tiles, form, T>(tiles, stretch, groups, x, x.slot(t, g), acc);
         results.store(acc);

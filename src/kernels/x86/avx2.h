@@ -136,8 +136,6 @@ struct Avx2 {
 struct Avx2Panels {
   static constexpr int lanes = 8, wide = 2;
   template <int bits>
-  static constexpr int together = 2;
-  template <int bits>
   static constexpr int tokens = bits > 6 ? 4 : 6;
   using F = __m256;
   using B = __m256i;

@@ -9,8 +9,6 @@ namespace {
 struct Avx512Panels {
   static constexpr int lanes = 16, wide = 4;
   template <int bits>
-  static constexpr int together = 1;
-  template <int bits>
   static constexpr int tokens = 12;
   using F = __m512;
   using B = __m512i;
@@ -98,7 +96,8 @@ struct Avx512Panels {
 
     template <int offset>
     void begin(const int32_t* less) {
-      sum = offset ? _mm512_madd_epi16(_mm512_set1_epi32(*less), _mm512_set1_epi16(offset)) : _mm512_setzero_si512();
+      // A plain number, as the units that multiply vectors have their hands full.
+      sum = _mm512_set1_epi32(offset ? Int8Rows::whole(*less) * offset : 0);
     }
     static B prepared(B codes) { return codes; }
     template <int at>
