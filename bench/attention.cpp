@@ -30,19 +30,25 @@ struct Cache {
   KvPages pages;
 
   Cache(const Kernels& k, const Shape& shape, KvType type, int64_t positions, Random& random) {
-    const int64_t head = kv_head_bytes(type, shape.dim), row = head * shape.kv_heads, page = row * kv_block;
+    const int64_t row = kv_head_bytes(type, shape.dim), head = row * kv_block, page = head * shape.kv_heads;
     const int64_t count = (positions + kv_block - 1) / kv_block;
     keys.resize(static_cast<size_t>(count * page)), values.resize(keys.size());
     std::vector<float> x(static_cast<size_t>(shape.dim));
-    for (int64_t at = 0; at < count * page; at += head) {
+    for (int64_t at = 0; at < count * page; at += row) {
       for (float& v : x) v = static_cast<float>(random.normal());
       k.kv_encode(type, x.data(), shape.dim, keys.data() + at),
           k.kv_encode(type, x.data(), shape.dim, values.data() + at);
     }
     for (int64_t p = 0; p < count; ++p)
       key_pages.push_back(keys.data() + p * page), value_pages.push_back(values.data() + p * page);
-    pages = {.type = type, .keys = key_pages.data(), .values = value_pages.data(), .key_row = row, .value_row = row};
-    pages.columns = type != KvType::q8;
+    pages = {.type = type,
+             .keys = key_pages.data(),
+             .values = value_pages.data(),
+             .key_row = row,
+             .value_row = row,
+             .key_step = head,
+             .value_step = head,
+             .columns = type != KvType::q8};
   }
 };
 
@@ -50,7 +56,7 @@ struct Cache {
 double time_of(ThreadPool& pool, const Kernels& k, const Shape& shape, const Cache& cache, int64_t first, int64_t n,
                const std::vector<float>& query, std::vector<float>& out) {
   constexpr int64_t grain = 64;
-  const int64_t pieces = (n + grain - 1) / grain, head = kv_head_bytes(cache.pages.type, shape.dim);
+  const int64_t pieces = (n + grain - 1) / grain;
   AttendTask task{.query_stride = shape.heads * shape.dim,
                   .out_stride = shape.heads * shape.dim,
                   .heads = shape.heads / shape.kv_heads,
@@ -66,7 +72,7 @@ double time_of(ThreadPool& pool, const Kernels& k, const Shape& shape, const Cac
         const int64_t kv_head = p / pieces, i = p % pieces * grain, at = kv_head * task.heads * shape.dim;
         part.first = first + i, part.n = std::min(grain, n - i);
         part.query = query.data() + i * task.query_stride + at, part.out = out.data() + i * task.out_stride + at;
-        part.kv.key_head = kv_head * head * (part.kv.columns ? kv_block : 1), part.kv.value_head = kv_head * head;
+        part.kv = cache.pages.of_head(kv_head);
         k.attend(part);
       }
     });
@@ -88,7 +94,7 @@ void run(ThreadPool& pool, const Kernels& k, const MachineLimits& limits, const 
     const double multiplies = pairs * shape.heads * shape.dim * 2 / s;
     fmt::print("{:22} {:5} {:26} {:9.3f} ms {:7.1f} GMAC/s ({:3.0f} %)", shape.name, type_name, what, s * 1e3,
                multiplies / 1e9, 100 * multiplies / limits.multiplies_f32);
-    const double bytes = seen(first) * 2 * static_cast<double>(cache.pages.key_row) / s;
+    const double bytes = seen(first) * 2 * static_cast<double>(shape.kv_heads * cache.pages.key_row) / s;
     if (n == 1) fmt::print(" {:6.2f} GB/s ({:3.0f} %)", bytes / 1e9, 100 * bytes / limits.read_bytes);
     fmt::print("\n");
     std::fflush(stdout);

@@ -55,17 +55,24 @@ enum class KvType : uint8_t { f32, f16, bf16, q8 };
 /// 32 KiB: with the values one block stays in a second-level cache, and the block's rescaling costs little.
 inline constexpr int64_t kv_block = 64;
 
-/// Where one sequence's keys and values lie: a page holds kv_block positions, each a row of all kv heads.
+/// Where one sequence's keys and values lie: a page holds kv_block positions of all kv heads.
 struct KvPages {
   KvType type = KvType::f32;
   const std::byte* const* keys = nullptr;  // page pointers; page i holds block first_block + i
   const std::byte* const* values = nullptr;
   int64_t first_block = 0;
   int64_t key_row = 0, value_row = 0;    // bytes from one position to the next
-  int64_t key_head = 0, value_head = 0;  // byte offset of this kv head within a row
-  // Keys by columns: of each head, one after the other, number d of all kv_block positions side by side, as they are
-  // multiplied. Never q8, whose numbers share scales.
+  int64_t key_step = 0, value_step = 0;  // bytes from one kv head to the next
+  int64_t key_head = 0, value_head = 0;  // byte offset of the kv head that is meant
+  // Keys by columns: number d of all kv_block positions side by side, as they are multiplied; key_row is not used.
+  // Never q8, whose numbers share scales.
   bool columns = false;
+
+  KvPages of_head(int64_t h) const {
+    KvPages one = *this;
+    one.key_head = h * key_step, one.value_head = h * value_step;
+    return one;
+  }
 };
 
 /// Bytes of one head of `dim` numbers: q8 keeps a float16 scale for each 32 (the last group may be shorter), scales

@@ -27,8 +27,8 @@ int64_t StateSpec::bytes_at(KvType type, int64_t length) const {
 
 std::shared_ptr<KvState::Page> KvState::make_page() const {
   auto page = std::make_shared<Page>();
-  page->keys = std::make_unique_for_overwrite<std::byte[]>(static_cast<size_t>(kv_block * key_row()));
-  page->values = std::make_unique_for_overwrite<std::byte[]>(static_cast<size_t>(kv_block * value_row()));
+  page->keys = std::make_unique_for_overwrite<std::byte[]>(static_cast<size_t>(spec_.kv_heads * key_step()));
+  page->values = std::make_unique_for_overwrite<std::byte[]>(static_cast<size_t>(spec_.kv_heads * value_step()));
   return page;
 }
 
@@ -37,8 +37,8 @@ KvState::Page& KvState::writable(size_t index) {
     pages_.push_back(make_page());
   } else if (pages_[index].use_count() > 1) {
     auto copy = make_page();
-    std::memcpy(copy->keys.get(), pages_[index]->keys.get(), static_cast<size_t>(kv_block * key_row()));
-    std::memcpy(copy->values.get(), pages_[index]->values.get(), static_cast<size_t>(kv_block * value_row()));
+    std::memcpy(copy->keys.get(), pages_[index]->keys.get(), static_cast<size_t>(spec_.kv_heads * key_step()));
+    std::memcpy(copy->values.get(), pages_[index]->values.get(), static_cast<size_t>(spec_.kv_heads * value_step()));
     pages_[index] = std::move(copy);
   } else {
     return *pages_[index];
@@ -61,23 +61,23 @@ void spread(const std::byte* key, int64_t dim, std::byte* to) {
 }  // namespace
 
 void KvState::append(const Kernels& kernels, const float* keys, const float* values, int64_t n) {
-  const int64_t key_bytes = kv_head_bytes(type_, spec_.key_dim), value_bytes = kv_head_bytes(type_, spec_.value_dim),
-                number = kv_head_bytes(type_, 1);
-  std::vector<std::byte> encoded(static_cast<size_t>(key_bytes));
+  const int64_t number = kv_head_bytes(type_, 1);
+  std::vector<std::byte> encoded(static_cast<size_t>(key_row()));
   for (int64_t i = 0; i < n; ++i, ++length_) {
     Page& page = writable(static_cast<size_t>(length_ / kv_block - first_block_));
     const int64_t place = length_ % kv_block;
     for (int64_t h = 0; h < spec_.kv_heads; ++h, keys += spec_.key_dim) {
+      std::byte* head = page.keys.get() + h * key_step();
       if (columns()) {
         kernels.kv_encode(type_, keys, spec_.key_dim, encoded.data());
-        std::byte* to = page.keys.get() + h * key_bytes * kv_block + place * number;
+        std::byte* to = head + place * number;
         number == 4 ? spread<float>(encoded.data(), spec_.key_dim, to)
                     : spread<uint16_t>(encoded.data(), spec_.key_dim, to);
       } else {
-        kernels.kv_encode(type_, keys, spec_.key_dim, page.keys.get() + place * key_row() + h * key_bytes);
+        kernels.kv_encode(type_, keys, spec_.key_dim, head + place * key_row());
       }
       if (spec_.value_dim == 0) continue;
-      kernels.kv_encode(type_, values, spec_.value_dim, page.values.get() + place * value_row() + h * value_bytes);
+      kernels.kv_encode(type_, values, spec_.value_dim, page.values.get() + h * value_step() + place * value_row());
       values += spec_.value_dim;
     }
   }
@@ -106,12 +106,24 @@ bool KvState::truncate(int64_t length) {
 }
 
 KvPages KvState::pages() const {
+  KvPages pages{.type = type_,
+                .keys = key_pages_.data(),
+                .values = value_pages_.data(),
+                .first_block = first_block_,
+                .key_row = key_row(),
+                .value_row = value_row(),
+                .key_step = key_step(),
+                .value_step = value_step(),
+                .columns = columns()};
+  // Values are the first numbers of the keys.
   if (spec_.kind == StateKind::latent)
-    return {type_, key_pages_.data(), key_pages_.data(), first_block_, key_row(), key_row(), 0, 0};
-  return {type_, key_pages_.data(), value_pages_.data(), first_block_, key_row(), value_row(), 0, 0, columns()};
+    pages.values = pages.keys, pages.value_row = key_row(), pages.value_step = key_step();
+  return pages;
 }
 
-int64_t KvState::bytes() const { return static_cast<int64_t>(pages_.size()) * kv_block * (key_row() + value_row()); }
+int64_t KvState::bytes() const {
+  return static_cast<int64_t>(pages_.size()) * spec_.kv_heads * (key_step() + value_step());
+}
 
 bool RecurrentState::truncate(int64_t length) {
   if (length == length_) return true;

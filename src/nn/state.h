@@ -73,8 +73,11 @@ class KvState : public LayerState {
   Page& writable(size_t index);
   std::shared_ptr<Page> make_page() const;
   bool columns() const { return spec_.kind != StateKind::latent && type_ != KvType::q8; }  ///< as in KvPages
-  int64_t key_row() const { return spec_.kv_heads * kv_head_bytes(type_, spec_.key_dim); }
-  int64_t value_row() const { return spec_.kv_heads * kv_head_bytes(type_, spec_.value_dim); }
+  // A page is one head after the other, so that what one head reads is a piece. As in KvPages:
+  int64_t key_row() const { return kv_head_bytes(type_, spec_.key_dim); }
+  int64_t value_row() const { return kv_head_bytes(type_, spec_.value_dim); }
+  int64_t key_step() const { return kv_block * key_row(); }
+  int64_t value_step() const { return kv_block * value_row(); }
 
   StateSpec spec_;
   KvType type_;

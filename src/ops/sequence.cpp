@@ -22,9 +22,7 @@ AttendTask task_of(const AttendSegment& s, const AttentionShape& shape, Tensor q
   task.scale = shape.scale, task.window = shape.window, task.chunk = shape.chunk, task.softcap = shape.softcap;
   task.blocks = shape.blocks, task.blocks.shift += kv_head * group * shape.blocks.step;
   if (shape.bias) task.bias = shape.bias.row(kv_head * group), task.bias_stride = shape.bias.cols();
-  task.kv = s.pages;
-  task.kv.key_head = kv_head * kv_head_bytes(s.pages.type, shape.key_dim) * (s.pages.columns ? kv_block : 1);
-  task.kv.value_head = kv_head * kv_head_bytes(s.pages.type, shape.value_dim);
+  task.kv = s.pages.of_head(kv_head);
   return task;
 }
 
@@ -115,7 +113,12 @@ Tensor attention(Ctx& c, Tensor q, Tensor k, Tensor v, std::span<const AttendSeg
       value_pages[i] = reinterpret_cast<const std::byte*>(v.f32() + (s.offset + i * kv_block) * value_width);
     }
     s.start = 0;
-    s.pages = {KvType::f32, key_pages, value_pages, 0, key_width * 4, value_width * 4, 0, 0};
+    s.pages = {.keys = key_pages,
+               .values = value_pages,
+               .key_row = key_width * 4,
+               .value_row = value_width * 4,
+               .key_step = shape.key_dim * 4,
+               .value_step = shape.value_dim * 4};
     for (int h = 0; h < shape.kv_heads; ++h) {
       AttendTask task = task_of(s, shape, q, out, h);
       keep_log_sum(task, s, log_sum, h);

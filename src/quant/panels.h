@@ -190,8 +190,8 @@ struct Panels {
   int64_t groups() const { return cols / 32; }
   int64_t panel_size() const {  ///< a whole number of cache lines
     const int64_t span = shape().span(), rest = groups() % span;
-    const int64_t bytes = groups() / span * shape().span_bytes(span) + (rest ? shape().span_bytes(rest) : 0);
-    return (bytes + 63) / 64 * 64;
+    const int64_t filled = groups() / span * shape().span_bytes(span) + (rest ? shape().span_bytes(rest) : 0);
+    return (filled + 63) / 64 * 64;
   }
   // Where a group's codes lie in `bytes`, and the scales of its block.
   int64_t codes_at(int64_t panel, int64_t group) const {

@@ -211,11 +211,13 @@ TEST_P(Meaning, AttentionOfThisForwardIsAttentionThroughPages) {
       std::memcpy(values.data(), cut(v, s.kv_heads, s.value_dim), row * static_cast<size_t>(part.length));
       for (size_t at = 0; at < row * static_cast<size_t>(part.length); at += page)
         key_pages.push_back(keys.data() + at), value_pages.push_back(values.data() + at);
-      const AttendSegment one{0,
-                              part.length,
-                              0,
-                              {KvType::f32, key_pages.data(), value_pages.data(), 0, static_cast<int64_t>(row),
-                               static_cast<int64_t>(row), 0, 0}};
+      const KvPages pages{.keys = key_pages.data(),
+                          .values = value_pages.data(),
+                          .key_row = static_cast<int64_t>(row),
+                          .value_row = static_cast<int64_t>(row),
+                          .key_step = s.key_dim * 4,
+                          .value_step = s.value_dim * 4};
+      const AttendSegment one{0, part.length, 0, pages};
       Tensor paged = attention(c, {cut(q, s.heads, s.key_dim), DType::f32, {part.length, s.heads, s.key_dim}},
                                std::span(&one, 1), s);
       EXPECT_EQ(std::memcmp(paged.data, packed.row(part.offset), static_cast<size_t>(paged.bytes())), 0);

@@ -14,21 +14,28 @@ namespace madang::simd {
 
 template <class V>
 void kv_decode(KvType type, const std::byte* in, int64_t dim, float* out) {
-  const auto* halves = reinterpret_cast<const uint16_t*>(in);
   if (type == KvType::f32) {
     std::memcpy(out, in, static_cast<size_t>(dim) * 4);
     return;
   }
   if (dim % 8 != 0) return ref_kernels.kv_decode(type, in, dim, out);
+  const auto* halves = reinterpret_cast<const uint16_t*>(in);
+  auto by_eights = [&](auto load) {
+    for (int64_t i = 0; i < dim; i += 8) V::store(out + i, load(i));
+  };
+  if (type == KvType::f16) return by_eights([&](int64_t i) { return V::load_half(halves + i); });
+  if (type == KvType::bf16) return by_eights([&](int64_t i) { return V::load_bf16(halves + i); });
   const auto* codes = reinterpret_cast<const int8_t*>(in + (dim + 31) / 32 * 2);
-  for (int64_t i = 0; i < dim; i += 8) {
-    if (type == KvType::f16)
-      V::store(out + i, V::load_half(halves + i));
-    else if (type == KvType::bf16)
-      V::store(out + i, V::load_bf16(halves + i));
-    else
-      V::store(out + i, V::mul(V::set(float_of_half(halves[i / 32])), V::load_i8(codes + i)));
-  }
+  by_eights([&](int64_t i) { return V::mul(V::set(V::half(halves[i / 32])), V::load_i8(codes + i)); });
+}
+
+// Rows [from, to) of a block's values, side by side where they lie so.
+template <class V>
+void decoded_values(const AttendTask& task, const std::byte* value, int64_t from, int64_t to, float* out) {
+  const int64_t dim = task.value_dim, row = task.kv.value_row;
+  if (task.kv.type != KvType::q8 && row == kv_head_bytes(task.kv.type, dim))
+    return kv_decode<V>(task.kv.type, value + from * row, (to - from) * dim, out + from * dim);
+  for (int64_t j = from; j < to; ++j) kv_decode<V>(task.kv.type, value + j * row, dim, out + j * dim);
 }
 
 template <class V>
@@ -215,8 +222,7 @@ void attend(const AttendTask& task) {
       kv_decode<V>(task.kv.type, key, task.key_dim * kv_block, keys);
     else
       transposed_keys<V>(task, key, seen, held, scratch, keys);
-    for (int64_t j = seen; j < held; ++j)
-      kv_decode<V>(task.kv.type, value + j * task.kv.value_row, task.value_dim, values + j * task.value_dim);
+    decoded_values<V>(task, value, seen, held, values);
     attend_block<V, P>(task, rows, keys, values, held);
   }
   for (int64_t i = 0; i < task.n; ++i)
