@@ -143,6 +143,35 @@ TEST(Simd, AttentionFollowsTheReferenceAndItsTwin) {
   }
 }
 
+TEST(Simd, ConvolutionIsTheReferences) {
+  Random random(test::seed());
+  for (int round = 0; round < 20; ++round) {
+    const int64_t n = random.between(1, 6), channels = random.between(1, 40), width = random.between(1, 5);
+    const auto x = normals(random, n * channels), w = normals(random, channels * width),
+               bias = normals(random, channels), past = normals(random, (width - 1) * channels);
+    const int64_t begin = random.between(0, channels - 1), end = random.between(begin + 1, channels);
+    std::vector<float> right, right_past;
+    auto all = tables();
+    all.insert(all.begin(), &ref_kernels);
+    for (const Kernels* k : all) {
+      std::vector<float> y(x.size()), moved = past;
+      k->conv({.n = n,
+               .channels = channels,
+               .width = width,
+               .begin = begin,
+               .end = end,
+               .x = x.data(),
+               .w = w.data(),
+               .bias = round % 2 ? bias.data() : nullptr,
+               .past = moved.data(),
+               .y = y.data()});
+      if (right.empty()) right = y, right_past = moved;
+      EXPECT_EQ(y, right) << k->name;
+      EXPECT_EQ(moved, right_past) << k->name;
+    }
+  }
+}
+
 TEST(Simd, ScanFollowsTheReference) {
   Random random(test::seed());
   const int64_t n = 7, channels = 5, states = 16;

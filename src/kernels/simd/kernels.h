@@ -24,6 +24,7 @@ Kernels fill(const char* name) {
   k.softmax = softmax<V>;
   k.rope = rope<V>;
   k.attend = attend<V, P>;
+  k.conv = conv<V>;
   k.scan = scan<V>;
   k.ssd = ssd<V>;
   k.kv_encode = kv_encode<V>;

@@ -1,5 +1,5 @@
-// The selective scans over the SIMD vocabulary V: states of one channel are the lanes (Mamba has 16 of them, Mamba-2 64
-// or more).
+// What goes along the sequence by steps, over the SIMD vocabulary V. Of the selective scans the states of one channel
+// are the lanes (Mamba has 16 of them, Mamba-2 64 or more), of the convolution the channels.
 #pragma once
 #include "kernels/simd/elements.h"
 
@@ -23,6 +23,28 @@ void scan(const ScanTask& s) {
       }
       s.y[t * s.channels + c] = std::fma(s.D[c], x, V::fold(y));
     }
+}
+
+template <class V>
+void conv(const ConvTask& s) {
+  const int64_t past = s.width - 1;
+  std::vector<float> taps(static_cast<size_t>(8 * s.width));  // of eight channels, side by side
+  for (int64_t c = s.begin; c < s.end; c += 8) {
+    const int64_t held = std::min<int64_t>(8, s.end - c);
+    for (int64_t i = 0; i < held; ++i)
+      for (int64_t k = 0; k < s.width; ++k) taps[static_cast<size_t>(8 * k + i)] = s.w[(c + i) * s.width + k];
+    // Row `at` of the sequence, or of what was before it.
+    auto row = [&](int64_t at) { return (at < 0 ? s.past + (past + at) * s.channels : s.x + at * s.channels) + c; };
+    for (int64_t t = 0; t < s.n; ++t) {
+      auto y = s.bias ? V::load_n(s.bias + c, held) : V::zero();
+      for (int64_t k = 0; k < s.width; ++k)
+        y = V::fma(V::load(taps.data() + 8 * k), V::load_n(row(t - past + k), held), y);
+      V::store_n(s.y + t * s.channels + c, y, held);
+    }
+    // Rows move towards the front, so in ascending order none is overwritten before it is read.
+    for (int64_t k = 0; k < past; ++k)
+      V::store_n(s.past + k * s.channels + c, V::load_n(row(s.n - past + k), held), held);
+  }
 }
 
 template <class V>
