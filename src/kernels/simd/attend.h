@@ -1,6 +1,6 @@
 // Attention over the SIMD vocabulary V and, for its products, the wider registers of the panel vocabulary P: the order
-// of ref/attend.cpp, a block of keys decoded once for all queries and heads that share it. And how keys and values are
-// stored.
+// of ref/attend.cpp, a block of keys decoded once for all queries and heads that share it, or, where few do, on its way
+// into the products. And how keys and values are stored.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -61,6 +61,38 @@ void transposed_keys(const AttendTask& task, const std::byte* key, int64_t first
   }
 }
 
+// A block as products read it. Decoded: keys transposed, values row by row.
+template <class P>
+struct DecodedBlock {
+  const float *keys, *values;
+  int64_t dim;  // of a value
+
+  typename P::F key(int64_t d, int64_t j) const { return P::load(keys + d * kv_block + j); }
+  typename P::F value(int64_t j, int64_t d, int64_t n) const {
+    const float* p = values + j * dim + d;
+    return n >= P::lanes ? P::load(p) : P::load_n(p, n);
+  }
+};
+
+// As it is kept in float16, keys by columns; values of whole registers.
+template <class P>
+struct HalfBlock {
+  const uint8_t *keys, *values;
+  int64_t row;  // bytes from one value to the next
+
+  explicit HalfBlock(const AttendTask& task, const std::byte* key, const std::byte* value)
+      : keys(reinterpret_cast<const uint8_t*>(key)),
+        values(reinterpret_cast<const uint8_t*>(value)),
+        row(task.kv.value_row) {}
+  static bool holds(const AttendTask& task) {
+    return task.kv.type == KvType::f16 && task.kv.columns && task.value_dim % P::lanes == 0;
+  }
+  typename P::F key(int64_t d, int64_t j) const { return P::load_half(keys + 2 * (d * kv_block + j)); }
+  typename P::F value(int64_t j, int64_t d, int64_t n) const {
+    return n > 0 ? P::load_half(values + j * row + 2 * d) : P::zero();
+  }
+};
+
 // One query head in one block: it sees keys [low, high). What it has gathered so far stands here, its weighted values
 // in the output.
 struct AttendRow {
@@ -73,8 +105,8 @@ struct AttendRow {
 
 // Scores of R query heads against the first `held` keys: a lane is a key, so a score is one chain over the head's
 // numbers, in order, whoever stands beside it.
-template <class P, int R>
-static void scores(const AttendTask& task, const AttendRow* const* rows, const float* keys, int64_t held,
+template <class P, int R, class Block>
+static void scores(const AttendTask& task, const AttendRow* const* rows, const Block& block, int64_t held,
                    float (*score)[kv_block]) {
   constexpr int wide = P::wide;
   for (int64_t j = 0; j < held; j += wide * P::lanes) {
@@ -82,7 +114,7 @@ static void scores(const AttendTask& task, const AttendRow* const* rows, const f
     each_of<R>([&](auto r) { each_of<wide>([&](auto i) { acc[r][i] = P::zero(); }); });
     for (int64_t d = 0; d < task.key_dim; ++d) {
       typename P::F key[wide];
-      each_of<wide>([&](auto i) { key[i] = P::load(keys + d * kv_block + j + i * P::lanes); });
+      each_of<wide>([&](auto i) { key[i] = block.key(d, j + i * P::lanes); });
       each_of<R>([&](auto r) {
         const auto q = P::set(rows[r]->query[d]);
         each_of<wide>([&](auto i) { acc[r][i] = P::fma(q, key[i], acc[r][i]); });
@@ -120,9 +152,9 @@ float weights(const AttendTask& task, AttendRow& row, float* score) {
 }
 
 // out += weight * value over keys [low, high), in order, for R rows.
-template <class P, int R>
+template <class P, int R, class Block>
 static void weighted(const AttendTask& task, AttendRow* const* rows, const float (*weight)[kv_block],
-                     const float* values, int64_t low, int64_t high) {
+                     const Block& block, int64_t low, int64_t high) {
   constexpr int wide = P::wide;
   const int64_t dim = task.value_dim;
   if (low >= high) return;
@@ -132,10 +164,10 @@ static void weighted(const AttendTask& task, AttendRow* const* rows, const float
     each_of<R>([&](auto r) {
       each_of<wide>([&](auto i) { acc[r][i] = P::load_n(rows[r]->out + d + i * P::lanes, left(i)); });
     });
-    auto go = [&](auto load) {
+    auto go = [&](auto length) {
       for (int64_t j = low; j < high; ++j) {
         typename P::F value[wide];
-        each_of<wide>([&](auto i) { value[i] = load(values + j * dim + d + i * P::lanes, left(i)); });
+        each_of<wide>([&](auto i) { value[i] = block.value(j, d + i * P::lanes, length(i)); });
         each_of<R>([&](auto r) {
           const auto p = P::set(weight[r][j]);
           each_of<wide>([&](auto i) { acc[r][i] = P::fma(p, value[i], acc[r][i]); });
@@ -143,9 +175,9 @@ static void weighted(const AttendTask& task, AttendRow* const* rows, const float
       }
     };
     if (d + wide * P::lanes <= dim)
-      go([](const float* p, int64_t) { return P::load(p); });
+      go([](int) { return int64_t{P::lanes}; });
     else
-      go([](const float* p, int64_t n) { return P::load_n(p, n); });
+      go(left);
     each_of<R>([&](auto r) {
       each_of<wide>([&](auto i) { P::store_n(rows[r]->out + d + i * P::lanes, acc[r][i], left(i)); });
     });
@@ -153,11 +185,10 @@ static void weighted(const AttendTask& task, AttendRow* const* rows, const float
 }
 
 // R query heads against one decoded block.
-template <class V, class P, int R>
-static void attend_rows(const AttendTask& task, AttendRow* const* rows, const float* keys, const float* values,
-                        int64_t held) {
+template <class V, class P, int R, class Block>
+static void attend_rows(const AttendTask& task, AttendRow* const* rows, const Block& block, int64_t held) {
   alignas(64) float score[R][kv_block];
-  scores<P, R>(task, rows, keys, held, score);
+  scores<P, R>(task, rows, block, held, score);
   int64_t low = 0, high = kv_block;  // what all of them see
   for (int r = 0; r < R; ++r) {
     const float shrink = weights<V>(task, *rows[r], score[r]);
@@ -170,21 +201,23 @@ static void attend_rows(const AttendTask& task, AttendRow* const* rows, const fl
   high = std::max(low, high);
   // A key that only some of the rows see is theirs alone: nothing hidden may touch a row, were it infinite.
   for (int r = 0; r < R; ++r)
-    weighted<P, 1>(task, rows + r, score + r, values, rows[r]->low, std::min(low, rows[r]->high));
-  weighted<P, R>(task, rows, score, values, low, high);
+    weighted<P, 1>(task, rows + r, score + r, block, rows[r]->low, std::min(low, rows[r]->high));
+  weighted<P, R>(task, rows, score, block, low, high);
   for (int r = 0; r < R; ++r)
-    weighted<P, 1>(task, rows + r, score + r, values, std::max(high, rows[r]->low), rows[r]->high);
+    weighted<P, 1>(task, rows + r, score + r, block, std::max(high, rows[r]->low), rows[r]->high);
 }
 
-template <class V, class P>
-void attend_block(const AttendTask& task, std::vector<AttendRow*>& rows, const float* keys, const float* values,
-                  int64_t held) {
-  constexpr int most = 6;  // times P::wide sums, and the values and the weight: as many as there are registers
+// Rows that meet a block together. Times P::wide sums, and the values and the weight: as many as there are registers.
+inline constexpr int rows_together = 6;
+
+template <class V, class P, class Block>
+void attend_block(const AttendTask& task, std::vector<AttendRow*>& rows, const Block& block, int64_t held) {
+  constexpr int most = rows_together;
   AttendRow* const* at = rows.data();
   size_t left = rows.size();
-  for (; left >= most; left -= most, at += most) attend_rows<V, P, most>(task, at, keys, values, held);
+  for (; left >= most; left -= most, at += most) attend_rows<V, P, most>(task, at, block, held);
   each_of<most - 1>([&](auto r) {
-    if (left == r + 1) attend_rows<V, P, r + 1>(task, at, keys, values, held);
+    if (left == r + 1) attend_rows<V, P, r + 1>(task, at, block, held);
   });
 }
 
@@ -218,12 +251,16 @@ void attend(const AttendTask& task) {
     const std::byte* value = task.kv.values[block - task.kv.first_block] + task.kv.value_head;
     const int64_t seen = std::max<int64_t>(0, task.first_key(0) - start);
     const std::byte* key = task.kv.keys[block - task.kv.first_block] + task.kv.key_head;
+    if (rows.size() <= rows_together && HalfBlock<P>::holds(task)) {
+      attend_block<V, P>(task, rows, HalfBlock<P>(task, key, value), held);
+      continue;
+    }
     if (task.kv.columns)
       kv_decode<V>(task.kv.type, key, task.key_dim * kv_block, keys);
     else
       transposed_keys<V>(task, key, seen, held, scratch, keys);
     decoded_values<V>(task, value, seen, held, values);
-    attend_block<V, P>(task, rows, keys, values, held);
+    attend_block<V, P>(task, rows, DecodedBlock<P>{keys, values, task.value_dim}, held);
   }
   for (int64_t i = 0; i < task.n; ++i)
     for (int h = 0; h < task.heads; ++h) {
