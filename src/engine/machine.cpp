@@ -4,6 +4,7 @@
 #include <chrono>
 #include <vector>
 
+#include "base/slabs.h"
 #include "tensor/tensor.h"
 
 namespace madang {
@@ -29,13 +30,14 @@ double read_rate(ThreadPool& pool) {
   // 1 GiB: more than the caches of the largest servers hold. Sixty-four sums, so that adding does not hold reading
   // back.
   constexpr int64_t pieces = 2048, piece = 128 << 10;
-  Buffer memory(DType::f32, {pieces * piece});
-  std::fill(memory.f32(), memory.f32() + pieces * piece, 1.0f);  // pages of its own, not one page of zeros
+  const auto memory = Slabs().take(pieces * piece * sizeof(float));  // on pages like those of packed weights
+  auto* numbers = reinterpret_cast<float*>(memory.get());
+  std::fill(numbers, numbers + pieces * piece, 1.0f);  // pages of its own, not one page of zeros
   std::vector<float> sink(pieces);
   const double s = fastest(0.4, [&] {
     pool.parallel(pieces, 4, [&](int64_t begin, int64_t end) {
       for (int64_t at = begin; at < end; ++at) {
-        const float* p = memory.f32() + at * piece;
+        const float* p = numbers + at * piece;
         float sum[64] = {};
         for (int64_t i = 0; i < piece; i += 64)
           for (int j = 0; j < 64; ++j) sum[j] += p[i + j];

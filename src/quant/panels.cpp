@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
-#include <new>
 #include <numeric>
 
+#include "base/slabs.h"
 #include "base/thread_pool.h"
 #include "quant/bits.h"
 #include "quant/k_quants.h"
@@ -251,10 +251,10 @@ int panel_form(const Format& format) {
 Panels pack(const Weight& w, ThreadPool& pool) {
   Panels p{.form = panel_form(*w.format), .rows = w.rows, .cols = w.cols};
   assert(p.form >= 0 && w.cols % p.shape().block() == 0);
-  auto* memory =
-      static_cast<uint8_t*>(::operator new(static_cast<size_t>(p.count() * p.panel_size()), std::align_val_t(64)));
-  p.bytes = memory;
-  p.owner = std::shared_ptr<const void>(memory, [](void* m) { ::operator delete(m, std::align_val_t(64)); });
+  static Slabs slabs;
+  const std::shared_ptr<std::byte> piece = slabs.take(static_cast<size_t>(p.count() * p.panel_size()));
+  auto* memory = reinterpret_cast<uint8_t*>(piece.get());
+  p.bytes = memory, p.owner = piece;
   pool.parallel(p.count(), 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) pack_panel(w, i * panel_rows, w.rows, p, i, memory);
   });

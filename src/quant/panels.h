@@ -125,9 +125,8 @@ struct PanelForm {
     return (shared() ? 2 * panel_rows * parts : 0) + groups * rows_bytes() * (nibbles() ? 1 : parts);
   }
   constexpr int64_t span() const {  ///< groups of 32 in a span; the last span of a panel may have fewer
-    int64_t groups = block() / 32;
-    while (!shared() && groups * scale_bytes() % 64 != 0) groups *= 2;
-    return groups;
+    const int64_t power_of_two = scale_bytes() & -scale_bytes();
+    return shared() ? 8 : std::max<int64_t>(1, 64 / power_of_two);
   }
   constexpr int64_t span_scales(int64_t groups) const {
     const int64_t bytes = groups * 32 / block() * scale_bytes(), unit = book() ? 32 : 64;
