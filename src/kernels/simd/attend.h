@@ -251,7 +251,7 @@ void attend(const AttendTask& task) {
     const std::byte* value = task.kv.values[block - task.kv.first_block] + task.kv.value_head;
     const int64_t seen = std::max<int64_t>(0, task.first_key(0) - start);
     const std::byte* key = task.kv.keys[block - task.kv.first_block] + task.kv.key_head;
-    if (rows.size() <= rows_together && HalfBlock<P>::holds(task)) {
+    if (rows.size() <= 2 * rows_together && HalfBlock<P>::holds(task)) {
       attend_block<V, P>(task, rows, HalfBlock<P>(task, key, value), held);
       continue;
     }
