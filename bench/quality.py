@@ -25,6 +25,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 
 import numpy as np
 
@@ -240,7 +241,7 @@ with an importance matrix of another text. *Fast against exact*: what `--compute
 and values in float32. ±: standard error of the mean over tokens.
 
 {table}
-
+{missing}
 How it was measured, by `bench/quality.py`, which writes this page:
 
 - The model is SmolLM2 135M Instruct, the text the first {tokens} tokens of {text}, in windows of 512; the
@@ -265,7 +266,7 @@ How it was measured, by `bench/quality.py`, which writes this page:
 *fast against exact*: 같은 파일에서 `--compute fast`가 더하는 몫으로, 키와 값은 float32입니다. ±: 토큰에 대한 평균의 표준오차입니다.
 
 {table}
-
+{missing}
 어떻게 쟀는가(이 쪽은 `bench/quality.py`가 씁니다):
 
 - 모델은 SmolLM2 135M Instruct, 글은 {text}의 처음 {tokens} 토큰을 512씩 나눈 것이고, 중요도 행렬은 {calibration}의
@@ -278,6 +279,9 @@ How it was measured, by `bench/quality.py`, which writes this page:
 - 가중치마다 세 값으로 훈련한 모델을 위한 형식(TQ1_0, TQ2_0)과 1~2비트 형식(Q1_0, Q2_0)은 그렇게 훈련하지 않은 모델에는
   쓸모가 없습니다. 수치가 그것을 보여 줍니다.
 """}
+
+
+NOT_MEASURED = {"quality.md": "Not measured", "quality.ko.md": "재지 않은 형식"}
 
 
 def number(x):
@@ -371,7 +375,9 @@ def write_docs(options, done, names):
     o = options
     for name, page in PAGES.items():
         with open(os.path.join(o.docs, name), "w", encoding="utf-8") as f:
-            f.write(page.format(table=table(done, names), tokens=o.tokens, text=os.path.basename(o.text),
+            left_out = [n for n in names if n not in done]
+            missing = textwrap.fill(f"{NOT_MEASURED[name]}: {', '.join(left_out)}.", 120) if left_out else ""
+            f.write(page.format(table=table(done, names), missing=missing and f"\n{missing}\n", tokens=o.tokens, text=os.path.basename(o.text),
                                 calibration_tokens=o.calibration_tokens, calibration=os.path.basename(o.calibration)))
 
 
@@ -394,7 +400,6 @@ def main():
         os.makedirs(folder, exist_ok=True)
         bench = Bench(options, folder)
         names = bench.run()
-        names = [n for n in names if n in bench.done]
         print(table(bench.done, names))
         if options.docs:
             write_docs(options, bench.done, names)
