@@ -236,7 +236,7 @@ two apart; at 0.01 the likeliest token changes now and then; at 0.1 the model ha
 ![Bits per weight against KL divergence](quality.svg)
 
 *type*: as `madang quantize --type` takes it; a recipe that gives more bits to the tensors that matter most, except for
-those at the end of the list that are block formats alone, for all matrices of all layers (`--tensor`). *With imatrix*:
+MXFP4, NVFP4, Q2_0 and Q1_0, which are block formats alone, for all matrices of all layers (`--tensor`). *With imatrix*:
 with an importance matrix of another text. *Fast against exact*: what `--compute fast` adds on the same file, with keys
 and values in float32. ±: standard error of the mean over tokens.
 
@@ -252,7 +252,7 @@ How it was measured, by `bench/quality.py`, which writes this page:
 - A model of 135 million parameters feels every bit. Larger ones lose far less to the same format: take the order of the
   rows from here, not the values.
 - Types for models trained with three values a weight (TQ1_0, TQ2_0) and of one or two bits (Q1_0, Q2_0) are no use to
-  a model that was not trained so; the numbers show it.
+  a model that was not trained so.
 """, "quality.ko.md": """# 형식마다 무엇을 잃는가
 
 파일이 작아지면 답이 조금 달라집니다. 얼마나 달라지는지를 여기서는 KL 발산으로 잽니다. 다음 토큰의 확률이 양자화하지 않은
@@ -261,7 +261,7 @@ How it was measured, by `bench/quality.py`, which writes this page:
 
 ![가중치당 비트 수와 KL 발산](quality.svg)
 
-*type*: `madang quantize --type`이 받는 이름입니다. 가장 중요한 텐서에 비트를 더 주는 처방이며, 목록 끝의 몇 가지만 블록
+*type*: `madang quantize --type`이 받는 이름입니다. 가장 중요한 텐서에 비트를 더 주는 처방이며, MXFP4, NVFP4, Q2_0, Q1_0만 블록
 형식 하나를 모든 층의 모든 행렬에 씁니다(`--tensor`). *KL with imatrix*: 다른 글에서 얻은 중요도 행렬을 썼을 때입니다.
 *fast against exact*: 같은 파일에서 `--compute fast`가 더하는 몫으로, 키와 값은 float32입니다. ±: 토큰에 대한 평균의 표준오차입니다.
 
@@ -277,7 +277,7 @@ How it was measured, by `bench/quality.py`, which writes this page:
 - 매개변수가 1억 3500만 개인 모델은 비트 하나하나에 민감합니다. 더 큰 모델은 같은 형식에서 훨씬 적게 잃습니다. 여기서는 값이
   아니라 순서를 보십시오.
 - 가중치마다 세 값으로 훈련한 모델을 위한 형식(TQ1_0, TQ2_0)과 1~2비트 형식(Q1_0, Q2_0)은 그렇게 훈련하지 않은 모델에는
-  쓸모가 없습니다. 수치가 그것을 보여 줍니다.
+  쓸모가 없습니다.
 """}
 
 
