@@ -202,4 +202,30 @@ void rope(const float* x, const float* cos, const float* sin, int64_t dim, int64
   for (int64_t i = rotary; i < dim; ++i) y[i] = x[i];
 }
 
+/// Activations as the products of panels take them: Int8Rows.
+template <class V>
+void to_int8(const float* x, int64_t begin, int64_t end, const Int8Rows& out) {
+  const int64_t groups = out.groups(), slots = out.slots();
+  for (int64_t r = begin; r < end; ++r)
+    for (int64_t g = 0; g < groups; ++g) {
+      const float* p = x + r * out.cols + g * 32;
+      const int64_t slot = out.slot(r, g);
+      typename V::F v[4], top = V::zero();
+      for (int i = 0; i < 4; ++i) v[i] = V::load(p + 8 * i), top = V::max(top, V::abs(v[i]));
+      float lanes[8], largest = 0;
+      V::store(lanes, top);
+      for (float lane : lanes) largest = std::max(largest, lane);
+      const auto inverse = V::set(largest > 0 ? 127.0f / largest : 0.0f);
+      for (auto& f : v) f = V::round(V::mul(f, inverse));
+      const auto codes = V::pack(v[0], v[1], v[2], v[3]);
+      V::store_bytes(out.code + slot * 32, codes);
+      int16_t sums[2][2];
+      V::pair_sums(codes, sums);
+      out.less[slot] = Int8Rows::both(-sums[0][0] - sums[1][0], -sums[0][1] - sums[1][1]);
+      for (int h = 0; h < 2; ++h) out.less[(h + 1) * slots + slot] = Int8Rows::both(-sums[h][0], -sums[h][1]);
+      out.scale[slot] = largest / 127.0f;
+      out.low[slot] = out.scale[slot] * static_cast<float>(Int8Rows::whole(out.less[slot]));
+    }
+}
+
 }  // namespace madang::simd

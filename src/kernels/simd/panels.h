@@ -118,16 +118,16 @@ class PackedRows {
   static constexpr int R = panel_rows / P::lanes;  ///< registers of rows
 
   PackedRows(const Panels& w, int64_t panel)
-      : span_(w.bytes + panel * w.panel_size()), groups_(w.groups()), scales_(span_) {}
+      : span_(w.bytes + w.span_at(panel, 0)), groups_(w.groups()), scales_(span_) {}
 
   void begin(int64_t group) {
     if (group % form.span() == 0) {
       const int64_t groups = std::min(form.span(), groups_ - group);
       scales_ = PanelScales<P, form, R>(span_);
+      if constexpr (form.shared()) scales_.begin_block();
       code_ = span_ + form.span_scales(groups);
       span_ = code_ + groups * form.code_bytes();
     }
-    if (form.shared() && group % 8 == 0) scales_.begin_block();
     if constexpr (form.book()) book_.read(code_);
   }
   template <int v, int h>
@@ -214,6 +214,30 @@ class UnpackedRows {
   int64_t group_ = 0, piece_ = 0;
 };
 
+/// What a group, or half `h` of one, adds to a result: `part` is what the first half has left for the second, `low`
+/// minus the sum of the token's codes, of a whole group times its scale. The order is that of Kernels::matmul_fast.
+template <class P, PanelForm form, int h>
+[[gnu::always_inline]] static inline void add_group(typename P::F total, typename P::F scale, typename P::F minimum,
+                                                    typename P::F x_scale, typename P::F low, typename P::F& part,
+                                                    typename P::F& acc) {
+  if constexpr (form.group == 32) {
+    acc = P::fma(total, P::mul(scale, x_scale), acc);
+    if constexpr (form.minimum) acc = P::fma(minimum, low, acc);
+  } else {
+    part = h == 0 ? P::mul(total, scale) : P::fma(total, scale, part);
+    if constexpr (form.minimum) part = P::fma(minimum, low, part);
+    if constexpr (h == 1) acc = P::fma(part, x_scale, acc);
+  }
+}
+
+/// The `low` of add_group: of slot `at` of `slots`, and of half h where a group has two.
+template <PanelForm form, int h>
+[[gnu::always_inline]] static inline float low_of(const Int8Rows& x, int64_t slots, int64_t at) {
+  if constexpr (!form.minimum) return 0;
+  if constexpr (form.group == 32) return x.low[at];
+  return static_cast<float>(Int8Rows::whole(x.less[(h + 1) * slots + at]));
+}
+
 /// A panel's rows by T tokens over `groups` groups; `slot` is the first token's in the first of them.
 template <class P, PanelForm form, int T, class Rows>
 [[gnu::always_inline]] static inline void panel_tile(Rows rows, const Int8Rows& x, int64_t slot, int64_t groups,
@@ -242,23 +266,14 @@ template <class P, PanelForm form, int T, class Rows>
         });
       });
       if constexpr (ends) {
-        F scale[R], minimum[R];
+        F scale[R], minimum[R] = {};
         rows.scales(scale, minimum);
         each_of<T>([&](auto t) {
           const F x_scale = P::set(x.scale[slot + t]);
-          [[maybe_unused]] F low;
-          if constexpr (form.minimum)
-            low = P::set(halves == 1 ? x.low[slot + t] : static_cast<float>(Int8Rows::whole(less[t])));
+          const F low = P::set(low_of<form, h>(x, slots, slot + t));
           each_of<R>([&](auto r) {
-            const F total = sum[r][t].template total<form.offset>(less + t);
-            if constexpr (halves == 1) {
-              acc[r][t] = P::fma(total, P::mul(scale[r], x_scale), acc[r][t]);
-              if constexpr (form.minimum) acc[r][t] = P::fma(minimum[r], low, acc[r][t]);
-            } else {
-              part[r][t] = h == 0 ? P::mul(total, scale[r]) : P::fma(total, scale[r], part[r][t]);
-              if constexpr (form.minimum) part[r][t] = P::fma(minimum[r], low, part[r][t]);
-              if constexpr (h == 1) acc[r][t] = P::fma(part[r][t], x_scale, acc[r][t]);
-            }
+            add_group<P, form, h>(sum[r][t].template total<form.offset>(less + t), scale[r], minimum[r], x_scale, low,
+                                  part[r][t], acc[r][t]);
           });
         });
       }
@@ -359,31 +374,6 @@ void matmul_fast(const Panels& w, const Int8Rows& x, int64_t begin, int64_t end,
   each_of<panel_form_count>([&](auto form) {
     if (w.form == form) panel_products<P, panel_forms[form]>(w, x, begin, end, y, y_stride);
   });
-}
-
-template <class V>
-void to_int8(const float* x, int64_t begin, int64_t end, const Int8Rows& out) {
-  const int64_t groups = out.groups(), slots = out.slots();
-  for (int64_t r = begin; r < end; ++r)
-    for (int64_t g = 0; g < groups; ++g) {
-      const float* p = x + r * out.cols + g * 32;
-      const int64_t slot = out.slot(r, g);
-      typename V::F v[4], top = V::zero();
-      for (int i = 0; i < 4; ++i) v[i] = V::load(p + 8 * i), top = V::max(top, V::abs(v[i]));
-      float lanes[8], largest = 0;
-      V::store(lanes, top);
-      for (float lane : lanes) largest = std::max(largest, lane);
-      const auto inverse = V::set(largest > 0 ? 127.0f / largest : 0.0f);
-      for (auto& f : v) f = V::round(V::mul(f, inverse));
-      const auto codes = V::pack(v[0], v[1], v[2], v[3]);
-      V::store_bytes(out.code + slot * 32, codes);
-      int16_t sums[2][2];
-      V::pair_sums(codes, sums);
-      out.less[slot] = Int8Rows::both(-sums[0][0] - sums[1][0], -sums[0][1] - sums[1][1]);
-      for (int h = 0; h < 2; ++h) out.less[(h + 1) * slots + slot] = Int8Rows::both(-sums[h][0], -sums[h][1]);
-      out.scale[slot] = largest / 127.0f;
-      out.low[slot] = out.scale[slot] * static_cast<float>(Int8Rows::whole(out.less[slot]));
-    }
 }
 
 }  // namespace madang::simd

@@ -47,21 +47,12 @@ template <class P, class Tiles, PanelForm form, int T>
     [[maybe_unused]] F part[T];
     each_of<halves>([&](auto h) {
       const F scale = P::load(w.scale[group * halves + h]);
-      [[maybe_unused]] F minimum;
+      F minimum{};
       if constexpr (form.minimum) minimum = P::load(w.minimum[group * halves + h]);
       each_of<T>([&](auto t) {
-        const F total = Tiles::load_sums(sums[h][t]), x_scale = P::set(x.scale[at + t]);
-        if constexpr (halves == 1) {
-          acc[0][t] = P::fma(total, P::mul(scale, x_scale), acc[0][t]);
-          if constexpr (form.minimum) acc[0][t] = P::fma(minimum, P::set(x.low[at + t]), acc[0][t]);
-        } else {
-          part[t] = h == 0 ? P::mul(total, scale) : P::fma(total, scale, part[t]);
-          if constexpr (form.minimum) {
-            const auto low = static_cast<float>(Int8Rows::whole(x.less[(h + 1) * slots + at + t]));
-            part[t] = P::fma(minimum, P::set(low), part[t]);
-          }
-          if constexpr (h == 1) acc[0][t] = P::fma(part[t], x_scale, acc[0][t]);
-        }
+        const F low = P::set(low_of<form, h>(x, slots, at + t));
+        add_group<P, form, h>(Tiles::load_sums(sums[h][t]), scale, minimum, P::set(x.scale[at + t]), low, part[t],
+                              acc[0][t]);
       });
     });
   };
