@@ -24,9 +24,9 @@ import numpy
 
 WIDTH, HIDDEN, HEADS, KV_HEADS, VOCABULARY = 2048, 5632, 32, 4, 4096
 KV_WIDTH = WIDTH // HEADS * KV_HEADS
-MATRICES = {"self_attn.q_proj": (WIDTH, WIDTH), "self_attn.k_proj": (KV_WIDTH, WIDTH),  # rows, columns
-            "self_attn.v_proj": (KV_WIDTH, WIDTH), "self_attn.o_proj": (WIDTH, WIDTH),
-            "mlp.gate_proj": (HIDDEN, WIDTH), "mlp.up_proj": (HIDDEN, WIDTH), "mlp.down_proj": (WIDTH, HIDDEN)}
+MATRICES = {"self_attn.q_proj": (WIDTH, WIDTH, 1), "self_attn.k_proj": (KV_WIDTH, WIDTH, 1),  # rows, columns, which input
+            "self_attn.v_proj": (KV_WIDTH, WIDTH, 1), "self_attn.o_proj": (WIDTH, WIDTH, 2),
+            "mlp.gate_proj": (HIDDEN, WIDTH, 3), "mlp.up_proj": (HIDDEN, WIDTH, 3), "mlp.down_proj": (WIDTH, HIDDEN, 4)}
 RANDOM = numpy.random.default_rng(1)
 NF4 = [-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
        -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
@@ -58,12 +58,17 @@ def e4m3(rows, columns):
 
 
 # Each gives the tensors that stand for one matrix, by the endings of their names; weights are near 0.02.
-def gptq(rows, columns, order=False):
+def gptq(rows, columns):
     groups = columns // 128
-    index = numpy.arange(columns, dtype=numpy.int32) // 128
     return {"qweight": words(columns // 8, rows), "scales": f16(0.004, groups, rows),
             "qzeros": ("I32", [groups, rows // 8], numpy.full((groups, rows // 8), 0x77777777, numpy.uint32)),
-            "g_idx": ("I32", [columns], RANDOM.permutation(index) if order else index)}
+            "g_idx": ("I32", [columns], numpy.arange(columns, dtype=numpy.int32) // 128)}
+
+
+def act_order(tensor, reads):
+    """The columns of a matrix by the size of its inputs: the same for all matrices that read the same."""
+    kind, shape, index = tensor
+    return kind, shape, numpy.random.default_rng(reads).permutation(index)
 
 
 def awq(rows, columns):
@@ -117,7 +122,7 @@ def of_gptq(order):
 FORMATS = {
     "Q4_K": (None, None, "Q4_K"),
     "GPTQ": ("Q4_K", gptq, of_gptq(False)),
-    "GPTQ act-order": ("Q4_K", lambda r, c: gptq(r, c, True), of_gptq(True)),
+    "GPTQ act-order": ("Q4_K", gptq, of_gptq(True)),
     "AWQ": ("Q4_K", awq, {"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True, "version": "gemm"}),
     "int4 group 128": ("Q4_K", int4, compressed("pack-quantized", 4, "int", "group", 128)),
     "MXFP4": ("Q4_K", mxfp4, compressed("mxfp4-pack-quantized", 4, "float", "group", 32)),
@@ -143,8 +148,10 @@ def write_repository(folder, matrix, scheme, layers):
         layer = f"model.layers.{i}."
         for norm in ("input_layernorm", "post_attention_layernorm"):
             tensors[f"{layer}{norm}.weight"] = f16(1, WIDTH)
-        for name, shape in MATRICES.items():
-            for ending, tensor in matrix(*shape).items():
+        for name, (rows, columns, reads) in MATRICES.items():
+            for ending, tensor in matrix(rows, columns).items():
+                if ending == "g_idx" and scheme["desc_act"]:
+                    tensor = act_order(tensor, reads)
                 tensors[f"{layer}{name}.{ending}"] = tensor
     sizes = {"I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2}
     order = sorted(tensors, key=lambda name: -sizes.get(tensors[name][0], 1))  # so that all are aligned

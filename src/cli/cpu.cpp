@@ -78,6 +78,7 @@ Json as_json(const Findings& f) {
           {"kernels_forced", f.forced},
           {"kernels_known", kernels},
           {"formats", ways},
+          {"float32_below_numbers", least_in_codes},
           {"memory_read_bytes_per_second", f.limits.read_bytes},
           {"float32_multiply_adds_per_second", f.limits.multiplies_f32},
           {"int8_multiply_adds_per_second", f.limits.multiplies_int8},
@@ -148,6 +149,8 @@ void show_choice(const Findings& f, Surroundings& around, Page page) {
   page.title(say("Weight formats, with --compute fast"));
   for (const Format& format : formats())
     page.row(fmt::format("{:<9}{:>5.2f} bits", format.name, bits_per_weight(format)), around.words(way_of(format).why));
+  page.row(say("small"),
+           around.words(say("floats, whatever the format: matrices of fewer than {} numbers", least_in_codes)));
 }
 
 void show_limits(const Findings& f, Surroundings& around, Page page) {

@@ -22,9 +22,7 @@ Int8Rows to_int8(Ctx& c, Tensor x) {
   return q;
 }
 
-bool in_integers(const Ctx& c, const Weight& w) {
-  return c.compute == Compute::fast && w.format->codes && w.cols % 32 == 0;
-}
+bool in_integers(const Ctx& c, const Weight& w) { return c.compute == Compute::fast && in_codes(w); }
 
 // Rows [begin, end) of a weight that is packed for as long as the product takes.
 void multiply_loose(const Ctx& c, const Product& p, const Int8Rows& q, int64_t begin, int64_t end) {
@@ -71,10 +69,12 @@ void multiply(Ctx& c, std::span<const Product> products, Tensor x) {
 // The columns of x as the weight's stand.
 Tensor in_order(Ctx& c, Tensor x, const ColumnOrder& order) {
   Tensor y = c.make({x.rows(), x.cols()});
-  const std::vector<int32_t>& from = *order;
   c.pool.parallel(x.rows(), 8, [&](int64_t begin, int64_t end) {
-    for (int64_t t = begin; t < end; ++t)
-      for (size_t i = 0; i < from.size(); ++i) y.row(t)[i] = x.row(t)[from[i]];
+    for (int64_t t = begin; t < end; ++t) {
+      const float* from = x.row(t);
+      float* to = y.row(t);
+      for (const int32_t i : *order) *to++ = from[i];
+    }
   });
   if (c.tape)
     c.tape->record([c, x, y, order] {

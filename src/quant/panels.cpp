@@ -248,6 +248,8 @@ int panel_form(const Format& format) {
   }
 }
 
+bool in_codes(const Weight& w) { return w.format->codes && w.cols % 32 == 0 && w.rows * w.cols >= least_in_codes; }
+
 Panels pack(const Weight& w, ThreadPool& pool) {
   Panels p{.form = panel_form(*w.format), .rows = w.rows, .cols = w.cols};
   assert(p.form >= 0 && w.cols % p.shape().block() == 0);

@@ -213,6 +213,13 @@ struct Panels {
   float minimum(int64_t row, int64_t group) const;  ///< 0 for forms without
 };
 
+/// A matrix of fewer numbers is multiplied in floats in fast mode too: that costs 2 us a token more than in integers,
+/// no more than the threads take to meet, and what integers round away (half a percent of a product) weighs most where
+/// all matrices are so small, in routers and toy models.
+constexpr int64_t least_in_codes = 32 * 1024;
+/// Whether fast mode multiplies with the codes of w, in integers.
+bool in_codes(const Weight& w);
+
 /// Packs w, all panels, on all threads. w.format must have a form and w.cols be a multiple of 32.
 Panels pack(const Weight& w, ThreadPool& pool);
 /// Packs rows [begin, end) of a weight whose format has codes, codes as bytes and scales as float32, into `memory`,

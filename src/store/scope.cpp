@@ -249,7 +249,7 @@ Weight Scope::weight(std::string_view name, int64_t rows, int64_t cols) const {
     w.matrices = static_cast<int64_t>(stored->bytes.size() / t.bytes.size());
     w.matrix = (t.bytes.data() - stored->bytes.data()) / static_cast<int64_t>(t.bytes.size());
   }
-  if (panel_form(*t.format) >= 0 && cols % 32 == 0) {
+  if (in_codes(w)) {
     w.packing = std::make_shared<Packing>(t.file);
     state_->packable.push_back(w);
   }

@@ -153,6 +153,25 @@ TEST_P(Golden, LogitsAndGreedyContinuation) {
   }
 }
 
+// What fast mode rounds: in files whose matrices are floats nothing, else what int8 activations lose.
+TEST_P(Golden, FastModeIsNear) {
+  const Answer want(GetParam().expected);
+  auto checkpoint = Checkpoint::open(GetParam().model, {.config_path = GetParam().config});
+  SequenceState state(checkpoint->model().states(), KvType::f32, static_cast<int64_t>(want.ids.size()));
+  Ctx c{pool, arena, kernels, Compute::fast};
+  Step step;
+  step.add(want.ids, &state, Step::Want::all);
+  arena.rewind({});
+  const Tensor logits = checkpoint->model().forward(c, step);
+  double apart = 0, whole = 0;
+  for (int64_t i = 0; i < logits.numel(); ++i) {
+    const double reference = want.logits[static_cast<size_t>(i)], got = logits.f32()[i];
+    apart += (got - reference) * (got - reference), whole += reference * reference;
+  }
+  EXPECT_LE(std::sqrt(apart / whole), 0.03);
+  RecordProperty("relative_l2", std::to_string(std::sqrt(apart / whole)));
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, Golden, testing::ValuesIn(all_cases()), [](const testing::TestParamInfo<Case>& which) {
   std::string name = which.param.name;
   std::ranges::replace_if(name, [](char ch) { return !std::isalnum(static_cast<unsigned char>(ch)); }, '_');

@@ -182,15 +182,17 @@ TEST(Scheme, GptqOfFourBitsIsFourBitsInMemory) {
   auto format_with = [&](int zero) {
     Quantized q;
     q.scheme = {{"quant_method", "gptq"}, {"bits", 4}, {"group_size", 32}};
-    q.file.add("a.qweight", {8, 8}, bit_stream(codes_below(random, 512, 16), 4), "I32");
-    q.file.add("a.qzeros", {2, 1}, bit_stream(std::vector<int>(16, zero - 1), 4), "I32");
-    q.file.add("a.scales", {2, 8}, halves(Values(16, 0.5f)), "F16");
+    constexpr int64_t rows = least_in_codes / 64;
+    q.file.add("a.qweight", {8, rows}, bit_stream(codes_below(random, rows * 64, 16), 4), "I32");
+    q.file.add("a.qzeros", {2, rows / 8}, bit_stream(std::vector<int>(2 * rows, zero - 1), 4), "I32");
+    q.file.add("a.scales", {2, rows}, halves(Values(2 * rows, 0.5f)), "F16");
     auto source = q.open();
     EXPECT_EQ(source->find("a.weight")->type_name(), "GPTQ-4");
-    EXPECT_EQ(source->find("a.weight")->file_bytes(), 256 + 8 + 32);
+    EXPECT_EQ(source->find("a.weight")->file_bytes(), rows * (32 + 1 + 4));
     const WeightStore store(source, source->config());
-    const Weight w = store.root().weight("a.weight", 8, 64);
+    const Weight w = store.root().weight("a.weight", rows, 64);
     EXPECT_TRUE(w.packing);
+    EXPECT_FALSE(in_codes(w.slice(0, rows - 1)));
     return std::string(w.format->name);
   };
   EXPECT_EQ(format_with(8), "Q4_0");
