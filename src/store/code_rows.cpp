@@ -18,6 +18,11 @@ bool symmetric(const CodeRows& m) {
   return std::ranges::all_of(m.zero, [&](int16_t z) { return z == 1 << (m.bits - 1); });
 }
 
+/// Scales kept as bfloat16 or float32 mostly are float16 values too.
+bool half_scales(const CodeRows& m) {
+  return std::ranges::all_of(m.scale, [](float s) { return float_of_half(half_of_float(s)) == s; });
+}
+
 /// Of integers the format follows from the width of codes and scales and from the zero points. GGUF's own formats are
 /// taken where they are the same thing.
 const Format& format_of(const CodeRows& m) {
@@ -37,9 +42,9 @@ const Format& format_of(const CodeRows& m) {
   }
   if (m.bits > 4) {
     if (!symmetric(m)) return own(grouped::int8_zero_id);
-    return m.half_scales ? *format_by_name("Q8_0") : own(grouped::int8_id);
+    return half_scales(m) ? *format_by_name("Q8_0") : own(grouped::int8_id);
   }
-  if (!m.half_scales) return own(grouped::int4_id);
+  if (!half_scales(m)) return own(grouped::int4_id);
   return symmetric(m) ? *format_by_name("Q4_0") : own(grouped::int4_f16_id);
 }
 
@@ -63,7 +68,8 @@ bool whole_blocks(const CodeRows& m, const std::vector<int32_t>& order, int each
 /// One block: `code` in order; scale and zero of its group.
 class BlockWriter {
  public:
-  BlockWriter(const CodeRows& m, const Format& format) : m_(m), format_(format) {}
+  BlockWriter(const CodeRows& m, const Format& format)
+      : m_(m), format_(format), half_(format.in_files() || format.gguf_type == grouped::int4_f16_id) {}
 
   uint8_t* write(uint8_t* to, int64_t row, const int32_t* column) const {
     const uint8_t* code = m_.code.get() + row * m_.cols;
@@ -103,7 +109,7 @@ class BlockWriter {
  private:
   static bool is_wide(int64_t code_bytes) { return code_bytes == block; }
   uint8_t* put_scale(uint8_t* to, float scale) const {
-    if (m_.half_scales && m_.kind == CodeKind::integer && format_.gguf_type != grouped::int8_zero_id) {
+    if (half_) {
       const uint16_t half = half_of_float(scale);
       std::memcpy(to, &half, 2);
       return to + 2;
@@ -113,6 +119,7 @@ class BlockWriter {
   }
   const CodeRows& m_;
   const Format& format_;
+  const bool half_;  // Q4_0, Q8_0 and INT4_F16 have float16 scales
 };
 
 StoredTensor allocated(const CodeRows& m, const Format& format, size_t bytes) {

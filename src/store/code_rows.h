@@ -26,7 +26,6 @@ struct CodeRows {
   int64_t rows = 0, cols = 0, groups = 1;
   std::unique_ptr<uint8_t[]> code;  ///< [rows, cols]
   std::vector<float> scale;         ///< [rows, groups]
-  bool half_scales = false;         ///< all are float16 values
   std::vector<int16_t> zero;        ///< [rows, groups]; empty: 2^(bits - 1) everywhere, or not used
   std::vector<int32_t> group;       ///< [cols], each below groups
   std::vector<float> level;         ///< of CodeKind::levels

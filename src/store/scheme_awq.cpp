@@ -30,7 +30,6 @@ struct Matrix {
 
 StoredTensor make(const Matrix& m) {
   CodeRows rows(m.out, m.in, m.scales.shape[0]);
-  rows.half_scales = m.scales.dtype == DType::f16;
   rows.group = groups_in_order(m.in, m.group_size);
   const std::vector<float> scales = floats_of(m.scales);
   rows.scale.resize(scales.size()), rows.zero.resize(scales.size());

@@ -76,7 +76,7 @@ void read_groups(const Matrix& m, CodeRows& rows) {
 
 StoredTensor make(const Matrix& m) {
   CodeRows rows(m.rows, m.cols, m.group_count);
-  rows.bits = m.bits, rows.half_scales = m.scale.dtype == DType::f16;
+  rows.bits = m.bits;
   rows.scale = floats_of(m.scale);
   if (rows.scale.size() == 1) rows.scale.assign(static_cast<size_t>(m.rows), rows.scale[0]);
   read_groups(m, rows);

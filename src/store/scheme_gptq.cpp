@@ -59,7 +59,7 @@ void read_groups(const Matrix& m, CodeRows& rows) {
 StoredTensor make(const Matrix& m) {
   const Form& l = m.form;
   CodeRows rows(l.out, l.in, m.scales.shape[0]);
-  rows.bits = l.bits, rows.half_scales = m.scales.dtype == DType::f16;
+  rows.bits = l.bits;
   read_groups(m, rows);
   read_codes(m, rows);
   const std::vector<float> scales = floats_of(m.scales);

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "quant/grouped.h"
 #include "store/build.h"
+#include "store/code_rows.h"
 #include "store/scope.h"
 #include "support.h"
 
@@ -197,6 +198,27 @@ TEST(Scheme, GptqOfFourBitsIsFourBitsInMemory) {
   };
   EXPECT_EQ(format_with(8), "Q4_0");
   EXPECT_EQ(format_with(5), "INT4_F16");
+}
+
+// bfloat16 and float32 scales are kept in two bytes where float16 holds them all exactly.
+TEST(Scheme, ScalesAreHalvesWhereHalvesHoldThem) {
+  auto format_with = [](int bits, float scale, int16_t zero) {
+    CodeRows rows(1, 64, 2);
+    std::fill_n(rows.code.get(), 64, uint8_t{3});
+    rows.bits = bits, rows.scale = {0.25f, scale}, rows.zero = {zero, zero}, rows.group = groups_in_order(64, 32);
+    const StoredTensor t = stored_rows(std::move(rows));
+    float values[64];
+    t.format->decode(t.bytes.data(), 64, values);
+    EXPECT_EQ(values[63], scale * static_cast<float>(3 - zero));
+    return std::string(t.format->name);
+  };
+  constexpr float bf16 = 0x1.96p-9f, finer = 0x1.9602p-9f, tiny = 0x1p-26f;
+  EXPECT_EQ(format_with(4, bf16, 8), "Q4_0");
+  EXPECT_EQ(format_with(4, bf16, 7), "INT4_F16");
+  EXPECT_EQ(format_with(4, finer, 8), "INT4");
+  EXPECT_EQ(format_with(4, tiny, 8), "INT4");
+  EXPECT_EQ(format_with(8, bf16, 128), "Q8_0");
+  EXPECT_EQ(format_with(8, finer, 128), "INT8");
 }
 
 TEST(Scheme, Awq) {
