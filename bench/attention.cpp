@@ -12,12 +12,13 @@
 #include "base/thread_pool.h"
 #include "engine/machine.h"
 #include "kernels/table.h"
+#include "ops/ops.h"
 #include "seconds.h"
 
 namespace madang {
 namespace {
 
-struct Shape {
+struct Layer {
   const char* name;
   int heads, kv_heads, dim;
   int64_t window;
@@ -29,15 +30,15 @@ struct Cache {
   std::vector<const std::byte*> key_pages, value_pages;
   KvPages pages;
 
-  Cache(const Kernels& k, const Shape& shape, KvType type, int64_t positions, Random& random) {
-    const int64_t row = kv_head_bytes(type, shape.dim), head = row * kv_block, page = head * shape.kv_heads;
+  Cache(const Kernels& k, const Layer& layer, KvType type, int64_t positions, Random& random) {
+    const int64_t row = kv_head_bytes(type, layer.dim), head = row * kv_block, page = head * layer.kv_heads;
     const int64_t count = (positions + kv_block - 1) / kv_block;
     keys.resize(static_cast<size_t>(count * page)), values.resize(keys.size());
-    std::vector<float> x(static_cast<size_t>(shape.dim));
+    std::vector<float> x(static_cast<size_t>(layer.dim));
     for (int64_t at = 0; at < count * page; at += row) {
       for (float& v : x) v = static_cast<float>(random.normal());
-      k.kv_encode(type, x.data(), shape.dim, keys.data() + at),
-          k.kv_encode(type, x.data(), shape.dim, values.data() + at);
+      k.kv_encode(type, x.data(), layer.dim, keys.data() + at),
+          k.kv_encode(type, x.data(), layer.dim, values.data() + at);
     }
     for (int64_t p = 0; p < count; ++p)
       key_pages.push_back(keys.data() + p * page), value_pages.push_back(values.data() + p * page);
@@ -52,49 +53,37 @@ struct Cache {
   }
 };
 
-// Queries [first, first + n) of all heads, split as the operations split them.
-double time_of(ThreadPool& pool, const Kernels& k, const Shape& shape, const Cache& cache, int64_t first, int64_t n,
-               const std::vector<float>& query, std::vector<float>& out) {
-  constexpr int64_t grain = 64;
-  const int64_t pieces = (n + grain - 1) / grain;
-  AttendTask task{.query_stride = shape.heads * shape.dim,
-                  .out_stride = shape.heads * shape.dim,
-                  .heads = shape.heads / shape.kv_heads,
-                  .key_dim = shape.dim,
-                  .value_dim = shape.dim,
-                  .scale = 0.1f,
-                  .window = shape.window,
-                  .kv = cache.pages};
+// Queries [first, first + n) of all heads, as a forward has them.
+double time_of(ThreadPool& pool, const Kernels& k, const Layer& layer, const Cache& cache, int64_t first, int64_t n,
+               Buffer& query) {
+  AttentionShape s;
+  s.heads = layer.heads, s.kv_heads = layer.kv_heads, s.key_dim = s.value_dim = layer.dim, s.scale = 0.1f;
+  s.window = layer.window;
+  const AttendSegment segment{0, n, first, cache.pages};
+  Arena arena;
+  Ctx c{pool, arena, k};
   return seconds([&] {
-    pool.parallel(pieces * shape.kv_heads, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) {
-        AttendTask part = task;
-        const int64_t kv_head = p / pieces, i = p % pieces * grain, at = kv_head * task.heads * shape.dim;
-        part.first = first + i, part.n = std::min(grain, n - i);
-        part.query = query.data() + i * task.query_stride + at, part.out = out.data() + i * task.out_stride + at;
-        part.kv = cache.pages.of_head(kv_head);
-        k.attend(part);
-      }
-    });
+    arena.rewind({});
+    attention(c, {query.f32(), DType::f32, {n, layer.heads, layer.dim}}, std::span(&segment, 1), s);
   });
 }
 
-void run(ThreadPool& pool, const Kernels& k, const MachineLimits& limits, const Shape& shape, KvType type,
+void run(ThreadPool& pool, const Kernels& k, const MachineLimits& limits, const Layer& layer, KvType type,
          const char* type_name) {
   Random random(7);
   constexpr int64_t longest = 8192;
-  const Cache cache(k, shape, type, longest, random);
-  std::vector<float> query(static_cast<size_t>(2048 * shape.heads * shape.dim)), out(query.size());
-  for (float& q : query) q = static_cast<float>(random.normal());
-  auto seen = [&](int64_t p) { return static_cast<double>(shape.window ? std::min(p + 1, shape.window) : p + 1); };
+  const Cache cache(k, layer, type, longest, random);
+  Buffer query(DType::f32, {2048, layer.heads, layer.dim});
+  for (int64_t i = 0; i < query.view().numel(); ++i) query.f32()[i] = static_cast<float>(random.normal());
+  auto seen = [&](int64_t p) { return static_cast<double>(layer.window ? std::min(p + 1, layer.window) : p + 1); };
   auto row = [&](const char* what, int64_t first, int64_t n) {
     double pairs = 0;
     for (int64_t i = 0; i < n; ++i) pairs += seen(first + i);
-    const double s = time_of(pool, k, shape, cache, first, n, query, out);
-    const double multiplies = pairs * shape.heads * shape.dim * 2 / s;
-    fmt::print("{:22} {:5} {:26} {:9.3f} ms {:7.1f} GMAC/s ({:3.0f} %)", shape.name, type_name, what, s * 1e3,
+    const double s = time_of(pool, k, layer, cache, first, n, query);
+    const double multiplies = pairs * layer.heads * layer.dim * 2 / s;
+    fmt::print("{:22} {:5} {:26} {:9.3f} ms {:7.1f} GMAC/s ({:3.0f} %)", layer.name, type_name, what, s * 1e3,
                multiplies / 1e9, 100 * multiplies / limits.multiplies_f32);
-    const double bytes = seen(first) * 2 * static_cast<double>(shape.kv_heads * cache.pages.key_row) / s;
+    const double bytes = seen(first) * 2 * static_cast<double>(layer.kv_heads * cache.pages.key_row) / s;
     if (n == 1) fmt::print(" {:6.2f} GB/s ({:3.0f} %)", bytes / 1e9, 100 * bytes / limits.read_bytes);
     fmt::print("\n");
     std::fflush(stdout);
@@ -115,13 +104,13 @@ int main() {
   const MachineLimits limits = measure_limits(pool, kernels);
   fmt::print("{}, {} threads, kernels {}; memory reads {:.1f} GB/s, float32 {:.1f} GMAC/s\n", Cpu::detect().name,
              pool.size(), kernels.name, limits.read_bytes / 1e9, limits.multiplies_f32 / 1e9);
-  const Shape shapes[] = {{"32 heads, 4 kv, 64", 32, 4, 64, 0},
+  const Layer layers[] = {{"32 heads, 4 kv, 64", 32, 4, 64, 0},
                           {"32 heads, 8 kv, 128", 32, 8, 128, 0},
                           {"9 heads, 3 kv, 64", 9, 3, 64, 0},
                           {"4 heads, 1 kv, 256", 4, 1, 256, 0},
                           {"the same, window 512", 4, 1, 256, 512}};
   const std::pair<KvType, const char*> types[] = {
       {KvType::f16, "f16"}, {KvType::f32, "f32"}, {KvType::bf16, "bf16"}, {KvType::q8, "q8"}};
-  for (const Shape& shape : shapes)
-    for (const auto& [type, name] : types) run(pool, kernels, limits, shape, type, name);
+  for (const Layer& layer : layers)
+    for (const auto& [type, name] : types) run(pool, kernels, limits, layer, type, name);
 }

@@ -371,7 +371,7 @@ std::string generate(Engine& engine, Request request, const std::function<bool(c
     for (const Event& event : engine.step()) {
       if (on_event && !on_event(event)) engine.cancel(number);
       if (event.request != number) continue;
-      if (event.finish == Finish::failed) throw Error(Kind::internal, event.reason);
+      if (event.finish == Finish::failed) throw Error(event.kind, event.reason);
       if (event.choice == 0) text += event.text;
       if (event.finish != Finish::none) --open;
     }

@@ -81,6 +81,7 @@ struct Event {
   std::vector<float> embedding;        ///< [width], not normalized; of a request with pooling, its only event
   Finish finish = Finish::none;        ///< else this is the choice's last event
   Text reason;                         ///< of Finish::failed
+  Kind kind = Kind::internal;          ///< the same: whose fault it is
   std::string stop;                    ///< of Finish::stop: the stop text that was found
   Usage usage;                         ///< so far
 };

@@ -20,7 +20,11 @@ Tensor WindowRun::next() {
   Step step;
   step.add(window_.subspan(begin_, n), &state_, Step::Want::all);
   end_ += n;
-  return work_.forward(model_, step);
+  const Tensor logits = work_.forward(model_, step);
+  if (std::any_of(logits.f32(), logits.f32() + logits.numel(), [](float x) { return std::isnan(x); }))
+    throw Error(Kind::format, say("the model's logits are not numbers"))
+        .hint(say("a weight may be damaged: fetch the file again, or convert it anew"));
+  return logits;
 }
 
 void check_ids(std::span<const int32_t> ids, int64_t vocabulary) {

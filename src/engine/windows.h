@@ -22,7 +22,7 @@ class WindowRun {
  public:
   WindowRun(const Model& model, Workplace& work, KvType kv, std::span<const int32_t> window);
   /// The logits of the next positions, [n, V], n > 0; no rows once all targets were foreseen. Valid until the next
-  /// call.
+  /// call. Throws Kind::format where one is no number.
   Tensor next();
   /// The token that row i of the last logits should have foreseen.
   int32_t target(int64_t i) const { return window_[begin_ + static_cast<size_t>(i) + 1]; }

@@ -25,7 +25,8 @@ namespace madang {
 enum class Act { silu, gelu_tanh, gelu_erf, relu, relu2, sigmoid, tanh, softplus, count };
 
 /// Rows of activations as the integer kernels take them: 32 values share a scale,
-/// x = scale * code, code = round to nearest even of x / scale, scale = max |x| / 127 over the group.
+/// x = scale * code, code = round to nearest even of x / scale, scale = max |x| / 127 over the group, no number if an x
+/// is not finite.
 /// Rows stand in tiles of up to `most` so that a kernel which takes some of them together reads one stream: group g of
 /// row t has the slot (t / tile * groups + g) * tile + t % tile.
 struct Int8Rows {
@@ -54,6 +55,11 @@ enum class KvType : uint8_t { f32, f16, bf16, q8 };
 /// Attention walks keys in blocks of this many positions, at absolute multiples of it. 64 keys of 128 float32 are
 /// 32 KiB: with the values one block stays in a second-level cache, and the block's rescaling costs little.
 inline constexpr int64_t kv_block = 64;
+
+/// Blocks are summed in spans of this many positions, each span on its own, and the spans join in order: so threads can
+/// share the keys of one query, and no bit tells whether they did. Short enough that the keys of an ordinary chat are
+/// several spans, long enough that joining costs a percent.
+inline constexpr int64_t kv_span = 4 * kv_block;
 
 /// Where one sequence's keys and values lie: a page holds kv_block positions of all kv heads.
 struct KvPages {
@@ -117,6 +123,33 @@ struct AttendTask {
     if (chunk > 0) return position - position % chunk;
     return window > 0 && position >= window ? position - window + 1 : 0;
   }
+  /// The spans that hold keys which some query sees: [first_span, end_span).
+  int64_t first_span() const { return first_key(0) / kv_span; }
+  int64_t end_span() const { return (first + n - 1) / kv_span + 1; }
+};
+
+/// Scores may be larger by so much than what is taken from them before exp; only beyond is more taken and what was
+/// gathered scaled down: e^8 is far from too large for float32, and most blocks of keys scale nothing.
+inline constexpr float kv_slack = 8;
+
+/// What a task's queries have gathered from a span, or from several that joined.
+struct AttendPart {
+  float* values = nullptr;  // head h of query i at values + i * stride + h * value_dim: sum of exp(score - top) value
+  int64_t stride = 0;
+  float* top = nullptr;  // [n, heads]: at most kv_slack below the largest score; -infinity: no key seen so far
+  float* sum = nullptr;  // [n, heads]: sum of exp(score - top)
+
+  /// In `memory`, of `floats(task)`.
+  static int64_t floats(const AttendTask& task) { return task.n * task.heads * (task.value_dim + 2); }
+  static AttendPart in(float* memory, const AttendTask& task) {
+    const int64_t rows = task.n * task.heads;
+    return {memory + 2 * rows, task.heads * task.value_dim, memory, memory + rows};
+  }
+  /// With the values where the task's results will stand; `memory` of 2 n heads.
+  static AttendPart in_place(float* memory, const AttendTask& task) {
+    return {task.out, task.out_stride, memory, memory + task.n * task.heads};
+  }
+  float* row(const AttendTask& task, int64_t i, int64_t h) const { return values + i * stride + h * task.value_dim; }
 };
 
 /// Mamba's selective scan (Gu and Dao 2023, algorithm 2) over one sequence, for channels [begin, end):
@@ -220,7 +253,12 @@ struct Kernels {
   void (*rope)(const float* x, const float* cos, const float* sin, int64_t dim, int64_t rotary, float* y);
 
   // ---- what looks along the sequence
-  void (*attend)(const AttendTask& task);
+  /// The keys of one span alone (kernels/attention.h: all of them).
+  void (*attend)(const AttendTask& task, int64_t span, const AttendPart& part);
+  /// `next` joins what the spans before it gave.
+  void (*attend_join)(const AttendTask& task, const AttendPart& all, const AttendPart& next);
+  /// The task's out and log_sum, from all spans, gathered in_place.
+  void (*attend_end)(const AttendTask& task, const AttendPart& all);
   void (*scan)(const ScanTask& task);
   void (*ssd)(const SsdTask& task);
   void (*conv)(const ConvTask& task);

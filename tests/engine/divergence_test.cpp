@@ -1,10 +1,12 @@
 // Divergence against plain softmaxes over all logits, and against what must hold: a model does not diverge from itself.
 #include "engine/divergence.h"
 
+#include <fstream>
 #include <random>
 
 #include "base/error.h"
 #include "models.h"
+#include "store/gguf.h"
 
 namespace madang {
 namespace {
@@ -32,6 +34,39 @@ TEST(Divergence, OfAModelFromItselfIsZero) {
   EXPECT_EQ(d.scored, 2 * 39);
   EXPECT_EQ(d.windows, 2);
   EXPECT_DOUBLE_EQ(d.perplexity, perplexity(model, ids, {.window = 40}).value);
+}
+
+// One scale of one block, in either kind of computing.
+TEST(Divergence, AWeightThatIsNoNumberIsTold) {
+  const std::string path = test::data_folder() + "/gguf/llama-wide-q4_k_m.gguf";
+  std::string file = test::read_text(path);
+  const Gguf gguf(path);
+  const auto weight = gguf.find("blk.0.ffn_gate.weight")->bytes.first(144);  // a block of Q4_K begins with its d
+  const auto at = std::ranges::search(file, weight, {}, [](char c) { return static_cast<uint8_t>(c); });
+  ASSERT_FALSE(at.empty());
+  at[0] = 0x00, at[1] = 0x7E;
+  const test::TemporaryFolder folder;
+  const std::string damaged = folder / "damaged.gguf";
+  std::ofstream(damaged, std::ios::binary) << file;
+  const auto checkpoint = Checkpoint::open(damaged);
+  const auto ids = some_ids(checkpoint->model(), 20);
+  for (Compute compute : {Compute::exact, Compute::fast}) {
+    try {
+      perplexity(checkpoint->model(), ids, {.work = {.compute = compute}});
+      ADD_FAILURE() << "not told";
+    } catch (const Error& fault) {
+      EXPECT_EQ(fault.kind(), Kind::format) << fault.what();
+    }
+    Engine engine(checkpoint->model(), nullptr, 0, {.work = {.compute = compute}});
+    engine.submit({.prompt = ids, .max_tokens = 2});
+    Finish finish = Finish::none;
+    while (engine.busy())
+      for (const Event& event : engine.step()) {
+        finish = event.finish;
+        EXPECT_EQ(event.kind, Kind::format);
+      }
+    EXPECT_EQ(finish, Finish::failed);
+  }
 }
 
 TEST(Divergence, EqualsPlainSoftmaxes) {

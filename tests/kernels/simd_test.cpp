@@ -1,5 +1,6 @@
 // The vector kernels against their twins: AVX2 gives the emulated vocabulary's bits, exact products also the
 // reference's, everything else the reference's values; one row and many, any split of the work, give the same bits.
+#include "kernels/attention.h"
 #include "kernels_support.h"
 
 namespace madang {
@@ -75,8 +76,8 @@ TEST(Simd, AttentionFollowsTheReferenceAndItsTwin) {
     AttendTask task;
     task.heads = static_cast<int>(random.between(1, 3));
     task.key_dim = static_cast<int>(random.between(1, 80)), task.value_dim = static_cast<int>(random.between(1, 80));
-    task.first = random.between(0, 150), task.n = random.between(1, 80);
-    task.scale = 0.3f;
+    task.first = random.between(0, round % 2 ? 150 : 3 * kv_span), task.n = random.between(1, 80);
+    task.scale = round % 7 == 6 ? 3.0f : 0.3f;  // the largest score is passed by more than kv_slack, or less
     task.window = round % 3 == 0 ? random.between(1, 100) : 0;
     task.softcap = round % 4 == 0 ? 5.0f : 0.0f;
     if (round % 5 == 0) {
@@ -118,28 +119,74 @@ TEST(Simd, AttentionFollowsTheReferenceAndItsTwin) {
     if (columns.kv.columns) columns.kv.keys = turned_pages.data();
     std::vector<float> ref(static_cast<size_t>(task.n * task.out_stride)), first;
     columns.out = ref.data();
-    ref_kernels.attend(columns);
+    attend(ref_kernels, columns);
     const std::vector<float> by_columns = ref;
     task.out = ref.data();
-    ref_kernels.attend(task);
+    attend(ref_kernels, task);
     EXPECT_EQ(std::memcmp(by_columns.data(), ref.data(), ref.size() * 4), 0) << "reference by columns";
     for (const Kernels* k : tables()) {
       std::vector<float> out(ref.size()), single(ref.size());
       task.out = out.data();
-      k->attend(task);
+      attend(*k, task);
       for (size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], ref[i], 2e-6f * 4) << k->name;
       for (int64_t i = 0; i < task.n; ++i) {
         AttendTask one = task;
         one.query += i * task.query_stride, one.out = single.data() + i * task.out_stride, one.n = 1, one.first += i;
-        k->attend(one);
+        attend(*k, one);
       }
       EXPECT_EQ(std::memcmp(out.data(), single.data(), out.size() * 4), 0) << k->name << ": query by query";
       columns.out = single.data();
-      k->attend(columns);
+      attend(*k, columns);
       EXPECT_EQ(std::memcmp(out.data(), single.data(), out.size() * 4), 0) << k->name << ": keys by columns";
+      // Span by span, the last one first, as threads might.
+      task.out = single.data();
+      const int64_t spans = task.end_span() - task.first_span();
+      std::vector<float> gathered(static_cast<size_t>(spans * AttendPart::floats(task)));
+      std::vector<AttendPart> parts;
+      for (int64_t i = 0; i < spans; ++i)
+        parts.push_back(
+            (i ? AttendPart::in : AttendPart::in_place)(gathered.data() + i * AttendPart::floats(task), task));
+      for (int64_t i = spans; i-- > 0;) k->attend(task, task.first_span() + i, parts[static_cast<size_t>(i)]);
+      attend_end(*k, task, parts);
+      EXPECT_EQ(std::memcmp(out.data(), single.data(), out.size() * 4), 0) << k->name << ": spans apart";
       if (first.empty()) first = out;
       EXPECT_EQ(std::memcmp(out.data(), first.data(), out.size() * 4), 0) << k->name << " against the emulated twin";
     }
+  }
+}
+
+// What is no number is not lost on its way: from activations through int8, functions and softmax.
+TEST(Simd, WhatIsNoNumberStaysNone) {
+  Random random(test::seed());
+  const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  std::vector<const Kernels*> all = tables();
+  all.push_back(&ref_kernels);
+  for (const Kernels* k : all) {
+    for (int act = 0; act < static_cast<int>(Act::count); ++act) {
+      auto x = normals(random, 19), y = x;
+      const auto at = static_cast<size_t>(random.below(19));
+      x[at] = nan;
+      k->act(static_cast<Act>(act), x.data(), 19, y.data());
+      for (size_t i = 0; i < y.size(); ++i) EXPECT_EQ(std::isnan(y[i]), i == at) << k->name << " act " << act;
+    }
+    for (float bad : {nan, infinity, -infinity}) {
+      auto x = normals(random, 3 * 64);
+      x[static_cast<size_t>(random.between(64, 127))] = bad;
+      const test::Int8 q(*k, x.data(), 3, 64);
+      for (int64_t r = 0; r < 3; ++r)
+        EXPECT_EQ(std::isnan(q.rows.scale[q.rows.slot(r, 0)] + q.rows.scale[q.rows.slot(r, 1)]), r == 1) << k->name;
+    }
+    // Twenty queries, the key of the tenth is none: those before do not see it.
+    AttendTask task{.query_stride = 8, .out_stride = 8, .n = 20, .heads = 1, .key_dim = 8, .value_dim = 8};
+    auto keys = normals(random, kv_block * 8), values = normals(random, kv_block * 8), query = normals(random, 20 * 8);
+    keys[10 * 8 + 3] = nan;
+    const auto *key_page = reinterpret_cast<const std::byte*>(keys.data()),
+               *value_page = reinterpret_cast<const std::byte*>(values.data());
+    std::vector<float> out(query.size());
+    task.query = query.data(), task.out = out.data(), task.kv.keys = &key_page, task.kv.values = &value_page;
+    task.kv.key_row = task.kv.value_row = 32;
+    attend(*k, task);
+    for (size_t i = 0; i < out.size(); ++i) EXPECT_EQ(std::isnan(out[i]), i / 8 >= 10) << k->name << " query " << i / 8;
   }
 }
 

@@ -105,7 +105,7 @@ TEST(Forward, AttentionThroughPagesIsAttention) {
       if (random.below(2))
         s.blocks = {kv_block * random.between(1, 2), random.between(1, 2), random.between(1, 4), random.between(0, 3),
                     random.between(0, 2)};
-      const int64_t T = s.blocks.size ? random.between(300, 500) : random.between(100, 200);
+      const int64_t T = s.blocks.size ? random.between(300, 500) : random.between(100, 3 * kv_span);
       Buffer q = random_buffer(random, {T, s.heads, s.key_dim}), k = random_buffer(random, {T, s.kv_heads, s.key_dim}),
              v = random_buffer(random, {T, s.kv_heads, s.value_dim});
       const StateSpec spec{.kind = s.window ? StateKind::rolling : StateKind::paged,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "kernels/ref/lanes.h"
@@ -37,48 +38,71 @@ void read_key(const AttendTask& task, const std::byte* keys, int64_t j, float* k
   for (int d = 0; d < task.key_dim; ++d) kv_decode(task.kv.type, keys + (d * kv_block + j) * number, 1, key + d);
 }
 
-// Head h of query i against all its keys, block by block.
-void attend_one(const AttendTask& task, int64_t i, int h, std::vector<float>& key, std::vector<float>& score) {
+// Head h of query i against the keys it sees of a span, block by block.
+void attend_one(const AttendTask& task, int64_t span, int64_t i, int h, const AttendPart& part, std::vector<float>& key,
+                std::vector<float>& score) {
   const float* query = task.query + i * task.query_stride + h * task.key_dim;
-  float* out = task.out + i * task.out_stride + h * task.value_dim;
-  const int64_t position = task.first + i, begin = task.first_key(i), end = position + 1;
+  const int64_t row = i * task.heads + h, position = task.first + i;
+  float* out = part.row(task, i, h);
+  const int64_t begin = std::max(task.first_key(i), span * kv_span), end = std::min(position + 1, (span + 1) * kv_span);
   std::fill(out, out + task.value_dim, 0.0f);
-  float largest = nowhere, sum = 0;
+  float top = nowhere, sum = 0;
   for (int64_t block = begin / kv_block; block * kv_block < end; ++block) {
     if (task.blocks.hides(position, h, block * kv_block)) continue;
     const std::byte* keys = task.kv.keys[block - task.kv.first_block] + task.kv.key_head;
     const std::byte* values = task.kv.values[block - task.kv.first_block] + task.kv.value_head;
     int64_t low = std::max(begin - block * kv_block, int64_t{0}), high = std::min(end - block * kv_block, kv_block);
-    float top = largest;
+    float largest = nowhere;
     for (int64_t j = low; j < high; ++j) {
       read_key(task, keys, j, key.data());
       score[static_cast<size_t>(j)] =
           capped(task, task.scale * chain(query, key.data(), task.key_dim)) + bias_of(task, h, block * kv_block + j);
-      top = std::max(top, score[static_cast<size_t>(j)]);
+      largest = std::max(largest, score[static_cast<size_t>(j)]);
     }
-    float shrink = std::exp(largest - top);  // 0 at the first block
-    Lanes part;
+    const float before = std::exchange(top, largest > top + kv_slack ? largest : top);
+    const float shrink = std::exp(before - top);  // 0 at the first block
+    Lanes shown;
     for (int64_t j = low; j < high; ++j)
-      part.lane[j & 7] += score[static_cast<size_t>(j)] = std::exp(score[static_cast<size_t>(j)] - top);
-    sum = std::fma(sum, shrink, part.fold());
+      shown.lane[j & 7] += score[static_cast<size_t>(j)] = std::exp(score[static_cast<size_t>(j)] - top);
+    sum = std::fma(sum, shrink, shown.fold());
     for (int d = 0; d < task.value_dim; ++d) out[d] *= shrink;
     for (int64_t j = low; j < high; ++j) {
       kv_decode(task.kv.type, values + j * task.kv.value_row, task.value_dim, key.data());
       for (int d = 0; d < task.value_dim; ++d)
         out[d] = std::fma(score[static_cast<size_t>(j)], key[static_cast<size_t>(d)], out[d]);
     }
-    largest = top;
   }
-  for (int d = 0; d < task.value_dim; ++d) out[d] /= sum;
-  if (task.log_sum) task.log_sum[i * task.log_sum_stride + h] = largest + std::log(sum);
+  part.top[row] = top, part.sum[row] = sum;
 }
 
 }  // namespace
 
-void attend(const AttendTask& task) {
+void attend(const AttendTask& task, int64_t span, const AttendPart& part) {
   std::vector<float> key(static_cast<size_t>(std::max(task.key_dim, task.value_dim))), score(kv_block);
   for (int64_t i = 0; i < task.n; ++i)
-    for (int h = 0; h < task.heads; ++h) attend_one(task, i, h, key, score);
+    for (int h = 0; h < task.heads; ++h) attend_one(task, span, i, h, part, key, score);
+}
+
+void attend_join(const AttendTask& task, const AttendPart& all, const AttendPart& next) {
+  for (int64_t i = 0; i < task.n; ++i)
+    for (int h = 0; h < task.heads; ++h) {
+      const int64_t row = i * task.heads + h;
+      const float top = std::max(all.top[row], next.top[row]);
+      const float finite = std::max(top, std::numeric_limits<float>::lowest());  // neither has seen a key: zero stays
+      const float mine = std::exp(all.top[row] - finite), others = std::exp(next.top[row] - finite);
+      float *to = all.row(task, i, h), *from = next.row(task, i, h);
+      for (int d = 0; d < task.value_dim; ++d) to[d] = to[d] * mine + from[d] * others;
+      all.sum[row] = all.sum[row] * mine + next.sum[row] * others, all.top[row] = top;
+    }
+}
+
+void attend_end(const AttendTask& task, const AttendPart& all) {
+  for (int64_t i = 0; i < task.n; ++i)
+    for (int h = 0; h < task.heads; ++h) {
+      const int64_t row = i * task.heads + h;
+      for (int d = 0; d < task.value_dim; ++d) all.row(task, i, h)[d] /= all.sum[row];
+      if (task.log_sum) task.log_sum[i * task.log_sum_stride + h] = all.top[row] + std::log(all.sum[row]);
+    }
 }
 
 // p_j = exp(s_j - log_sum);  dv_j += p_j dout;  ds_j = p_j (dout . v_j - dout . out);  then through cap and scale.

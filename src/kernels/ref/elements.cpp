@@ -46,7 +46,7 @@ float value(Act act, float x) {
     case Act::relu:
       return std::max(x, 0.0f);
     case Act::relu2:
-      return x > 0 ? x * x : 0.0f;
+      return x <= 0 ? 0.0f : x * x;
     case Act::sigmoid:
       return sigmoid(x);
     case Act::tanh:

@@ -23,12 +23,13 @@ void to_int8(const float* x, int64_t begin, int64_t end, const Int8Rows& out) {
     for (int64_t g = 0; g < groups; ++g) {
       const float* values = x + r * out.cols + g * 32;
       const int64_t slot = out.slot(r, g);
-      float largest = 0;
-      for (int i = 0; i < 32; ++i) largest = std::max(largest, std::fabs(values[i]));
+      float largest = 0, none = 0;
+      for (int i = 0; i < 32; ++i) largest = std::max(largest, std::fabs(values[i])), none += values[i] * 0;
+      largest += none;  // no number if a value is not finite
       const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
       int less[2][2] = {};
       for (int i = 0; i < 32; ++i) {
-        const int code = static_cast<int>(std::nearbyint(values[i] * inverse));
+        const int code = inverse > 0 ? static_cast<int>(std::nearbyint(values[i] * inverse)) : 0;
         out.code[slot * 32 + i] = static_cast<int8_t>(code);
         less[i / 16][i % 4 / 2] -= code;
       }

@@ -27,7 +27,9 @@ void softmax_back(const float* y, const float* dy, int64_t n, float* dx);
 void rope(const float* x, const float* cos, const float* sin, int64_t dim, int64_t rotary, float* y);
 void rope_back(const float* dy, const float* cos, const float* sin, int64_t dim, int64_t rotary, float* dx);
 
-void attend(const AttendTask& task);
+void attend(const AttendTask& task, int64_t span, const AttendPart& part);
+void attend_join(const AttendTask& task, const AttendPart& all, const AttendPart& next);
+void attend_end(const AttendTask& task, const AttendPart& all);
 void attend_back(const AttendTask& task, const float* dout, float* dquery, float* dk, int64_t dk_stride, float* dv,
                  int64_t dv_stride);
 void kv_encode(KvType type, const float* x, int64_t dim, std::byte* out);

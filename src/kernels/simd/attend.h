@@ -93,14 +93,14 @@ struct HalfBlock {
   }
 };
 
-// One query head in one block: it sees keys [low, high). What it has gathered so far stands here, its weighted values
-// in the output.
+// One query head in one block: it sees keys [low, high). What it has gathered of the span so far stands here, its
+// weighted values in the part.
 struct AttendRow {
   const float* query;
   float* out;
   const float* bias;  // of this block's keys, or null
   int64_t low, high;
-  float largest, sum;
+  float top, sum;
 };
 
 // Scores of R query heads against the first `held` keys: a lane is a key, so a score is one chain over the head's
@@ -126,9 +126,10 @@ static void scores(const AttendTask& task, const AttendRow* const* rows, const B
   }
 }
 
-// Scores of one row to weights exp(score - largest), zero where it does not see; returns what the output shrinks by.
+// The scores of one row as they are weighted, -infinity where it does not see; returns what is taken from them before
+// exp: what it was so far, if that will do.
 template <class V>
-float weights(const AttendTask& task, AttendRow& row, float* score) {
+float seen_scores(const AttendTask& task, const AttendRow& row, float* score) {
   const int64_t low = row.low & ~int64_t{7}, high = (row.high + 7) & ~int64_t{7};
   if (task.softcap > 0)
     for (int64_t j = low; j < high; j += 8) {
@@ -138,16 +139,23 @@ float weights(const AttendTask& task, AttendRow& row, float* score) {
   for (int64_t j = row.low; row.bias && j < row.high; ++j) score[j] += row.bias[j];
   std::fill(score + low, score + row.low, -std::numeric_limits<float>::infinity());
   std::fill(score + row.high, score + high, -std::numeric_limits<float>::infinity());
-  const float top = std::max(row.largest, largest_of<V>(score + low, high - low));
+  const float largest = largest_of<V>(score + low, high - low);
+  return largest > row.top + kv_slack ? largest : row.top;
+}
+
+// Scores of one row to weights exp(score - top), zero where it does not see; returns what the output shrinks by.
+template <class V>
+float weights(AttendRow& row, float top, float* score) {
+  const int64_t low = row.low & ~int64_t{7}, high = (row.high + 7) & ~int64_t{7};
   auto part = V::zero();  // lanes are counted from the block's start
   for (int64_t j = low; j < high; j += 8) {
     const auto shown = exp<V>(V::sub(V::load(score + j), V::set(top)));
     V::store(score + j, shown);
     part = V::add(part, shown);
   }
-  const float shrink = row.largest == top ? 1.0f : std::exp(row.largest - top);
+  const float shrink = row.top == top || row.sum == 0 ? 1.0f : std::exp(row.top - top);
   row.sum = std::fma(row.sum, shrink, V::fold(part));
-  row.largest = top;
+  row.top = top;
   return shrink;
 }
 
@@ -190,8 +198,10 @@ static void attend_rows(const AttendTask& task, AttendRow* const* rows, const Bl
   alignas(64) float score[R][kv_block];
   scores<P, R>(task, rows, block, held, score);
   int64_t low = 0, high = kv_block;  // what all of them see
+  float top[R];
+  for (int r = 0; r < R; ++r) top[r] = seen_scores<V>(task, *rows[r], score[r]);
   for (int r = 0; r < R; ++r) {
-    const float shrink = weights<V>(task, *rows[r], score[r]);
+    const float shrink = weights<V>(*rows[r], top[r], score[r]);
     if (shrink != 1.0f)
       pieces(task.value_dim, [&](int64_t d, int64_t k) {
         V::store_n(rows[r]->out + d, V::mul(V::load_n(rows[r]->out + d, k), V::set(shrink)), k);
@@ -222,21 +232,20 @@ void attend_block(const AttendTask& task, std::vector<AttendRow*>& rows, const B
 }
 
 template <class V, class P>
-void attend(const AttendTask& task) {
-  const auto memory = std::make_unique_for_overwrite<float[]>(
-      static_cast<size_t>(kv_block * (task.key_dim + task.value_dim) + 8 * task.key_dim));
-  float *keys = memory.get(), *values = keys + kv_block * task.key_dim, *scratch = values + kv_block * task.value_dim;
+void attend(const AttendTask& task, int64_t span, const AttendPart& part) {
+  std::unique_ptr<float[]> memory;  // a block, decoded
   std::vector<AttendRow> all;
+  all.reserve(static_cast<size_t>(task.n * task.heads));
   for (int64_t i = 0; i < task.n; ++i)
     for (int h = 0; h < task.heads; ++h) {
-      float* out = task.out + i * task.out_stride + h * task.value_dim;
-      std::fill_n(out, task.value_dim, 0.0f);
-      all.push_back({task.query + i * task.query_stride + h * task.key_dim, out, nullptr, 0, 0,
+      std::fill_n(part.row(task, i, h), task.value_dim, 0.0f);
+      all.push_back({task.query + i * task.query_stride + h * task.key_dim, part.row(task, i, h), nullptr, 0, 0,
                      -std::numeric_limits<float>::infinity(), 0});
     }
   std::vector<AttendRow*> rows;
-  const int64_t last = task.first + task.n;
-  for (int64_t block = task.first_key(0) / kv_block; block * kv_block < last; ++block) {
+  const int64_t first = std::max(task.first_key(0), span * kv_span),
+                last = std::min(task.first + task.n, (span + 1) * kv_span);
+  for (int64_t block = first / kv_block; block * kv_block < last; ++block) {
     const int64_t start = block * kv_block, held = std::min(kv_block, last - start);
     rows.clear();
     for (int64_t i = std::max<int64_t>(0, start - task.first); i < task.n; ++i)
@@ -255,20 +264,53 @@ void attend(const AttendTask& task) {
       attend_block<V, P>(task, rows, HalfBlock<P>(task, key, value), held);
       continue;
     }
+    const int64_t key_numbers = kv_block * task.key_dim, value_numbers = kv_block * task.value_dim;
+    if (!memory)
+      memory =
+          std::make_unique_for_overwrite<float[]>(static_cast<size_t>(key_numbers + value_numbers + 8 * task.key_dim));
+    float *keys = memory.get(), *values = keys + key_numbers, *scratch = values + value_numbers;
     if (task.kv.columns)
-      kv_decode<V>(task.kv.type, key, task.key_dim * kv_block, keys);
+      kv_decode<V>(task.kv.type, key, key_numbers, keys);
     else
       transposed_keys<V>(task, key, seen, held, scratch, keys);
     decoded_values<V>(task, value, seen, held, values);
     attend_block<V, P>(task, rows, DecodedBlock<P>{keys, values, task.value_dim}, held);
   }
+  for (size_t r = 0; r < all.size(); ++r) part.top[r] = all[r].top, part.sum[r] = all[r].sum;
+}
+
+template <class V>
+void attend_join(const AttendTask& task, const AttendPart& all, const AttendPart& next) {
+  pieces(task.n * task.heads, [&](int64_t row, int64_t rows) {
+    const auto before = V::load_n(all.top + row, rows), after = V::load_n(next.top + row, rows);
+    const auto top = V::max(before, after), finite = V::max(top, V::set(std::numeric_limits<float>::lowest()));
+    const auto mine = exp<V>(V::sub(before, finite)), others = exp<V>(V::sub(after, finite));
+    const auto sum = V::mul(V::load_n(all.sum + row, rows), mine);
+    V::store_n(all.sum + row, V::add(sum, V::mul(V::load_n(next.sum + row, rows), others)), rows);
+    V::store_n(all.top + row, top, rows);
+    float keep[8], more[8];
+    V::store(keep, mine), V::store(more, others);
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t query = (row + i) / task.heads, head = (row + i) % task.heads;
+      float *to = all.row(task, query, head), *from = next.row(task, query, head);
+      pieces(task.value_dim, [&](int64_t d, int64_t k) {
+        const auto own = V::mul(V::load_n(to + d, k), V::set(keep[i]));
+        V::store_n(to + d, V::add(own, V::mul(V::load_n(from + d, k), V::set(more[i]))), k);
+      });
+    }
+  });
+}
+
+template <class V>
+void attend_end(const AttendTask& task, const AttendPart& all) {
   for (int64_t i = 0; i < task.n; ++i)
     for (int h = 0; h < task.heads; ++h) {
-      const AttendRow& row = all[static_cast<size_t>(i * task.heads + h)];
+      const int64_t row = i * task.heads + h;
+      float* out = all.row(task, i, h);
       pieces(task.value_dim, [&](int64_t d, int64_t k) {
-        V::store_n(row.out + d, V::div(V::load_n(row.out + d, k), V::set(row.sum)), k);
+        V::store_n(out + d, V::div(V::load_n(out + d, k), V::set(all.sum[row])), k);
       });
-      if (task.log_sum) task.log_sum[i * task.log_sum_stride + h] = row.largest + std::log(row.sum);
+      if (task.log_sum) task.log_sum[i * task.log_sum_stride + h] = all.top[row] + std::log(all.sum[row]);
     }
 }
 

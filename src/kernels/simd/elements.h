@@ -13,8 +13,9 @@ namespace madang::simd {
 template <class V>
 typename V::F exp(typename V::F x) {
   using F = typename V::F;
-  // Below -87.3 the result is subnormal: give zero. Above 88.3 clamp: softmax and sigmoid never get there.
-  const F clamped = V::min(V::max(x, V::set(-87.3f)), V::set(88.3f));
+  // Below -87.3 the result is subnormal: give zero. Above 88.3 clamp: softmax and sigmoid never get there. x comes
+  // second: what is no number stays none.
+  const F clamped = V::min(V::set(88.3f), V::max(V::set(-87.3f), x));
   const F n = V::round(V::mul(clamped, V::set(1.44269504088896341f)));  // log2(e)
   F r = V::fma(n, V::set(-0.693359375f), clamped);                      // ln 2 in two parts
   r = V::fma(n, V::set(2.12194440e-4f), r);
@@ -91,7 +92,7 @@ typename V::F silu(typename V::F x) {
 
 template <class V>
 typename V::F relu(typename V::F x) {
-  return V::max(x, V::zero());
+  return V::max(V::zero(), x);
 }
 
 template <class V>
@@ -108,7 +109,7 @@ typename V::F softplus(typename V::F x) {
   const F s = V::div(y, V::add(V::set(2.0f), y)), square = V::mul(s, s);
   F p = V::set(1.0f / 17);
   for (int k = 15; k >= 1; k -= 2) p = V::fma(p, square, V::set(1.0f / static_cast<float>(k)));
-  return V::fma(V::add(s, s), p, V::max(x, V::zero()));
+  return V::fma(V::add(s, s), p, V::max(V::zero(), x));
 }
 
 /// The vector form of an activation, or null if there is none (erf).
@@ -210,11 +211,15 @@ void to_int8(const float* x, int64_t begin, int64_t end, const Int8Rows& out) {
     for (int64_t g = 0; g < groups; ++g) {
       const float* p = x + r * out.cols + g * 32;
       const int64_t slot = out.slot(r, g);
-      typename V::F v[4], top = V::zero();
-      for (int i = 0; i < 4; ++i) v[i] = V::load(p + 8 * i), top = V::max(top, V::abs(v[i]));
+      typename V::F v[4], top = V::zero(), none = V::zero();
+      for (int i = 0; i < 4; ++i) {
+        v[i] = V::load(p + 8 * i), top = V::max(top, V::abs(v[i]));
+        none = V::fma(v[i], V::zero(), none);  // no number once a value is not finite
+      }
       float lanes[8], largest = 0;
       V::store(lanes, top);
       for (float lane : lanes) largest = std::max(largest, lane);
+      largest += V::fold(none);
       const auto inverse = V::set(largest > 0 ? 127.0f / largest : 0.0f);
       for (auto& f : v) f = V::round(V::mul(f, inverse));
       const auto codes = V::pack(v[0], v[1], v[2], v[3]);

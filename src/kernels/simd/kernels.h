@@ -24,6 +24,8 @@ Kernels fill(const char* name) {
   k.softmax = softmax<V>;
   k.rope = rope<V>;
   k.attend = attend<V, P>;
+  k.attend_join = attend_join<V>;
+  k.attend_end = attend_end<V>;
   k.conv = conv<V>;
   k.scan = scan<V>;
   k.ssd = ssd<V>;
