@@ -68,8 +68,8 @@ void attend_by_spans(Ctx& c, std::span<const AttendTask> pieces) {
     for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
       c.kernels.attend(pieces[shares[i].piece], shares[i].span, parts[i]);
   });
-  const int64_t pieces_floats = AttendPart::floats(pieces[0]) * (pieces[0].end_span() - pieces[0].first_span());
-  each_row(c, static_cast<int64_t>(pieces.size()), pieces_floats, [&](int64_t p) {
+  const int64_t spans = pieces[0].end_span() - pieces[0].first_span(), gathered = spans * AttendPart::floats(pieces[0]);
+  each_row(c, static_cast<int64_t>(pieces.size()), gathered, [&](int64_t p) {
     const auto at = static_cast<size_t>(p);
     attend_end(c.kernels, pieces[at], std::span(parts).subspan(first[at], first[at + 1] - first[at]));
   });
