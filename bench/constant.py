@@ -20,6 +20,9 @@ import tempfile
 
 import numpy as np
 
+from charts import Chart, decades, document, powers_of_ten
+from checkpoints import as_float32, write_folder
+
 WIDTH, LAYERS, HEADS, KV_HEADS, HEAD, INNER, VOCABULARY = 256, 4, 4, 2, 64, 768, 512
 
 
@@ -65,21 +68,11 @@ def mamba_shapes():
 
 
 def write_model(folder, config, shapes):
-    os.makedirs(folder)
-    random, header, data = np.random.default_rng(1), {}, []
+    random, tensors = np.random.default_rng(1), {}
     for name, shape in shapes:
         t = random.standard_normal(shape, np.float32) / math.sqrt(shape[-1]) if len(shape) > 1 else np.ones(shape, np.float32)
-        if name.endswith("bias"):
-            t = np.full(shape, -3, np.float32)  # small time steps
-        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [sum(map(len, data)), sum(map(len, data)) + t.nbytes]}
-        data.append(t.tobytes())
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(os.path.join(folder, "model.safetensors"), "wb") as f:
-        f.write(len(text).to_bytes(8, "little") + text + b"".join(data))
-    with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as f:
-        json.dump(config, f)
-    return folder
+        tensors[name] = np.full(shape, -3) if name.endswith("bias") else t  # small time steps
+    return write_folder(folder, config, as_float32(tensors))
 
 
 def measured(options, folder, length):
@@ -95,50 +88,35 @@ def measured(options, folder, length):
 
 class Panel:
     """One quantity over the length of the text, both logarithmic."""
-    width, height, left, right, top, bottom = 420, 340, 64, 34, 34, 46
+    size = (420, 340)
     colours = {"plain attention": "#c2553d", "window": "#1f6fb2", "Mamba": "#2f8f5b"}
 
     def __init__(self, title, curves, at):
         self.title, self.curves, self.at = title, curves, at
-        lengths = [x for points in curves.values() for x, _ in points]
-        values = [y for points in curves.values() for _, y in points if y > 0]
-        self.x0, self.x1 = min(lengths), max(lengths)
-        self.y0, self.y1 = 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)))
-
-    def x(self, v):
-        return self.left + (self.width - self.left - self.right) * math.log(v / self.x0) / math.log(self.x1 / self.x0)
-
-    def y(self, v):
-        part = math.log(max(v, self.y0) / self.y0) / math.log(self.y1 / self.y0)
-        return self.height - self.bottom - (self.height - self.top - self.bottom) * part
+        points = [p for some in curves.values() for p in some]
+        self.lengths = min(x for x, _ in points), max(x for x, _ in points)
+        self.chart = Chart(self.size, (64, 34, 34, 46), self.lengths, powers_of_ten([y for _, y in points if y > 0]))
 
     def svg(self):
-        yield f'<g transform="translate({self.at} 0)"><text x="{self.left}" y="20" class="title">{self.title}</text>'
-        for e in range(round(math.log10(self.y0)), round(math.log10(self.y1)) + 1):
-            yield f'<path class="grid" d="M{self.left} {self.y(10 ** e):.1f}H{self.width - self.right}"/>'
-            yield f'<text x="{self.left - 6}" y="{self.y(10 ** e) + 4:.1f}" text-anchor="end">{10.0 ** e:g}</text>'
-        for e in range(math.ceil(math.log10(self.x0)), math.floor(math.log10(self.x1)) + 1):
-            yield f'<path class="grid" d="M{self.x(10 ** e):.1f} {self.top}V{self.height - self.bottom}"/>'
-            yield f'<text x="{self.x(10 ** e):.1f}" y="{self.height - self.bottom + 16}" text-anchor="middle">{10 ** e:,}</text>'
-        yield f'<text x="{(self.left + self.width) / 2}" y="{self.height - 8}" text-anchor="middle">tokens before</text>'
+        c = self.chart
+        yield f'<g transform="translate({self.at} 0)"><text x="{c.left}" y="20" class="title">{self.title}</text>'
+        yield from c.grid(decades(*self.lengths), "tokens before")
         for i, (name, points) in enumerate(self.curves.items()):
-            colour = next(c for key, c in self.colours.items() if name.startswith(key))
-            path = "L".join(f"{self.x(a):.1f} {self.y(b):.1f}" for a, b in points)
+            colour = next(colour for key, colour in self.colours.items() if name.startswith(key))
+            path = "L".join(f"{c.x(a):.1f} {c.y(b):.1f}" for a, b in points)
             yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
-            yield from (f'<circle cx="{self.x(a):.1f}" cy="{self.y(b):.1f}" r="3.5" fill="{colour}"/>' for a, b in points)
-            yield f'<text x="{self.left + 10}" y="{self.top + 16 + 16 * i}" style="fill:{colour}">{name}</text>'
+            yield from (f'<circle cx="{c.x(a):.1f}" cy="{c.y(b):.1f}" r="3.5" fill="{colour}"/>' for a, b in points)
+            yield f'<text x="{c.left + 10}" y="{c.top + 16 + 16 * i}" style="fill:{colour}">{name}</text>'
         yield "</g>"
 
 
 def drawing(results):
     times = {name: [(p["length"], p["milliseconds"]) for p in points] for name, points in results.items()}
     memory = {name: [(p["length"], max(p["bytes"] - points[0]["bytes"], 0) / 1e6) for p in points[1:]] for name, points in results.items()}
-    panels = [Panel("milliseconds for one more token", times, 0), Panel("MB more than after the shortest text", memory, Panel.width)]
-    body = "\n".join(line for p in panels for line in p.svg())
-    style = "text{font:12px sans-serif;fill:#333}.title{font-weight:bold}.grid{stroke:#ddd}rect{fill:#fff}"
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * Panel.width} {Panel.height}" role="img">\n'
-            f"<title>Time and memory of one more token</title>\n<style>{style}</style>\n"
-            f'<rect width="100%" height="100%"/>\n{body}\n</svg>\n')
+    width, height = Panel.size
+    panels = [Panel("milliseconds for one more token", times, 0), Panel("MB more than after the shortest text", memory, width)]
+    return document("Time and memory of one more token", (2 * width, height), [line for p in panels for line in p.svg()],
+                    ".title{font-weight:bold}")
 
 
 def main():

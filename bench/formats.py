@@ -15,12 +15,13 @@ import argparse
 import json
 import os
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
 
 import numpy
+
+from checkpoints import write_folder
 
 WIDTH, HIDDEN, HEADS, KV_HEADS, VOCABULARY = 2048, 5632, 32, 4, 4096
 KV_WIDTH = WIDTH // HEADS * KV_HEADS
@@ -153,22 +154,7 @@ def write_repository(folder, matrix, scheme, layers):
                 if ending == "g_idx" and scheme["desc_act"]:
                     tensor = act_order(tensor, reads)
                 tensors[f"{layer}{name}.{ending}"] = tensor
-    sizes = {"I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2}
-    order = sorted(tensors, key=lambda name: -sizes.get(tensors[name][0], 1))  # so that all are aligned
-    header, at = {}, 0
-    for name in order:
-        dtype, shape, values = tensors[name]
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + values.nbytes]}
-        at += values.nbytes
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    os.makedirs(folder)
-    with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as out:
-        json.dump(config, out)
-    with open(os.path.join(folder, "model.safetensors"), "wb") as out:
-        out.write(struct.pack("<Q", len(text)) + text)
-        for name in order:
-            out.write(tensors[name][2].tobytes())
+    write_folder(folder, config, tensors)
 
 
 def model_of(options, folder, name):

@@ -29,34 +29,15 @@ import textwrap
 
 import numpy as np
 
+from charts import Chart, document, powers_of_ten
+from checkpoints import as_float32, read_float32, write_folder
+
 BLOCK = 256
 NO_TYPE = ["MXFP4", "NVFP4", "Q2_0", "Q1_0"]  # block formats that no type is named after, or not for all matrices
 KV_TYPES = ["f16", "bf16", "q8"]
 
 
 # ---- the checkpoint
-
-def read_safetensors(path):
-    with open(path, "rb") as f:
-        size = int.from_bytes(f.read(8), "little")
-        header = json.loads(f.read(size))
-        data = f.read()
-    return {name: np.frombuffer(data, np.float32, math.prod(t["shape"]), t["data_offsets"][0]).reshape(t["shape"])
-            for name, t in header.items() if name != "__metadata__"}
-
-
-def write_safetensors(path, tensors):
-    header, at = {}, 0
-    for name, t in tensors.items():
-        header[name] = {"dtype": "F32", "shape": list(t.shape), "data_offsets": [at, at + t.nbytes]}
-        at += t.nbytes
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as f:
-        f.write(len(text).to_bytes(8, "little") + text)
-        for t in tensors.values():
-            f.write(np.ascontiguousarray(t, np.float32).tobytes())
-
 
 def whole(n):
     return -(-n // BLOCK) * BLOCK
@@ -165,19 +146,16 @@ class Bench:
         plain, base = self.path("plain"), self.path("base")
         if not os.path.exists(base):
             self.call("convert", self.options.model, plain, "--type", "f32", "--force")
-            os.makedirs(base + ".part", exist_ok=True)
             with open(os.path.join(plain, "config.json"), encoding="utf-8") as f:
                 config = json.load(f)
             if config.get("model_type") != "llama":
                 raise SystemExit(f"{self.options.model} is a {config.get('model_type')}; only Llamas are taken")
             made = WholeBlocks(config)
-            write_safetensors(os.path.join(base + ".part", "model.safetensors"),
-                              made.tensors(read_safetensors(os.path.join(plain, "model.safetensors"))))
+            tensors = made.tensors(read_float32(os.path.join(plain, "model.safetensors")))
+            write_folder(base + ".part", made.new_config(), as_float32(tensors))
             for name in os.listdir(plain):
                 if name not in ("config.json", "model.safetensors"):
                     os.link(os.path.join(plain, name), os.path.join(base + ".part", name))
-            with open(os.path.join(base + ".part", "config.json"), "w", encoding="utf-8") as f:
-                json.dump(made.new_config(), f)
             os.rename(base + ".part", base)
         same = self.once("base", lambda: self.divergence(base, plain))
         if same["kl_divergence"]["mean"] > 1e-7:
@@ -307,48 +285,27 @@ def table(done, names):
 
 
 class Drawing:
-    """Bits per weight (even) against KL divergence (logarithmic)."""
-    width, height, left, right, top, bottom = 860, 560, 70, 20, 20, 50
+    """Bits per weight against KL divergence: points are (name, bits, divergence, with an imatrix)."""
+    size, margins = (860, 560), (70, 20, 20, 50)
     families = [("Q8_0|F16|BF16", "#777777", "plain"), (r"Q\d_[01]", "#c2553d", "Q*_0, Q*_1"), (r"Q\d_K.*", "#1f6fb2", "k-quants"),
                 (r"IQ.*", "#2f8f5b", "IQ"), (r"TQ.*|.*FP4", "#8a5fb0", "TQ, float4")]
 
-    def __init__(self, points, title):
-        self.points, self.title = points, title  # (name, bits, kl, with imatrix)
-        self.low = 10 ** math.floor(math.log10(min(p[2] for p in points)))
-        self.high = 10 ** math.ceil(math.log10(max(p[2] for p in points)))
-        self.most = max(p[1] for p in points) + 0.5
-
-    def x(self, bits):
-        return self.left + (self.width - self.left - self.right) * (bits - 1) / (self.most - 1)
-
-    def y(self, value):
-        part = math.log(value / self.low) / math.log(self.high / self.low)
-        return self.height - self.bottom - (self.height - self.top - self.bottom) * part
-
-    def axes(self):
-        end, base = self.width - self.right, self.height - self.bottom
-        for exponent in range(round(math.log10(self.low)), round(math.log10(self.high)) + 1):
-            y = self.y(10 ** exponent)
-            yield f'<path class="grid" d="M{self.left} {y:.1f}H{end}"/>'
-            yield f'<text x="{self.left - 8}" y="{y + 4:.1f}" text-anchor="end">{10.0 ** exponent:g}</text>'
-        for bits in range(1, int(self.most) + 1):
-            yield f'<path class="grid" d="M{self.x(bits):.1f} {self.top}V{base}"/>'
-            yield f'<text x="{self.x(bits):.1f}" y="{base + 18}" text-anchor="middle">{bits}</text>'
-        yield f'<text x="{(self.left + end) / 2}" y="{self.height - 10}" text-anchor="middle">bits per weight</text>'
-        yield f'<text transform="translate(16 {(self.top + base) / 2}) rotate(-90)" text-anchor="middle">KL divergence, nats a token</text>'
+    def __init__(self, points):
+        self.points, self.most = points, max(p[1] for p in points) + 0.5
+        self.chart = Chart(self.size, self.margins, (1, self.most), powers_of_ten([p[2] for p in points]), even=True)
 
     def colour(self, name):
         return next((c for pattern, c, _ in self.families if re.fullmatch(pattern, name)), "#000")
 
     def marks(self):
-        taken = [(self.x(bits) - 5, self.y(value) - 5, self.x(bits) + 5, self.y(value) + 5) for _, bits, value, _ in self.points]
+        taken = [(self.chart.x(bits) - 5, self.chart.y(value) - 5, self.chart.x(bits) + 5, self.chart.y(value) + 5) for _, bits, value, _ in self.points]
         for name, bits, value, important in self.points:
             colour = self.colour(name)
             fill = colour if important else "none"
-            yield f'<circle cx="{self.x(bits):.1f}" cy="{self.y(value):.1f}" r="4" fill="{fill}" stroke="{colour}"/>'
+            yield f'<circle cx="{self.chart.x(bits):.1f}" cy="{self.chart.y(value):.1f}" r="4" fill="{fill}" stroke="{colour}"/>'
         for name, bits, value, important in sorted(self.points, key=lambda p: p[2]):
             if not important:
-                left, base = self.place(self.x(bits), self.y(value), 6.4 * len(name), taken)
+                left, base = self.place(self.chart.x(bits), self.chart.y(value), 6.4 * len(name), taken)
                 yield f'<text x="{left:.1f}" y="{base:.1f}" class="name" fill="{self.colour(name)}">{name}</text>'
 
     @staticmethod
@@ -364,25 +321,25 @@ class Drawing:
         return left, base
 
     def legend(self):
-        for i, (_, colour, text) in enumerate(self.families):
-            yield f'<text x="{self.width - 160}" y="{self.top + 20 + 17 * i}" fill="{colour}">{text}</text>'
-        y = self.top + 20 + 17 * len(self.families)
-        yield f'<circle cx="{self.width - 155}" cy="{y - 4}" r="4" fill="none" stroke="#333"/><text x="{self.width - 145}" y="{y}">as it is</text>'
-        yield f'<circle cx="{self.width - 155}" cy="{y + 13}" r="4" fill="#333"/><text x="{self.width - 145}" y="{y + 17}">with an imatrix</text>'
+        left, y = self.size[0] - 160, self.chart.top + 20
+        for _, colour, text in self.families:
+            yield f'<text x="{left}" y="{y}" fill="{colour}">{text}</text>'
+            y += 17
+        for fill, text in (("none", "as it is"), ("#333", "with an imatrix")):
+            yield f'<circle cx="{left + 5}" cy="{y - 4}" r="4" fill="{fill}" stroke="#333"/><text x="{left + 15}" y="{y}">{text}</text>'
+            y += 17
 
-    def svg(self):
-        style = ("text{font:12px sans-serif;fill:#333}.name{font-size:10px}.grid{stroke:#ddd}"
-                 "rect{fill:#fff}" + "".join(f'[fill="{c}"]{{fill:{c}}}' for _, c, _ in self.families))
-        body = "\n".join([*self.axes(), *self.marks(), *self.legend()])
-        return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" role="img">\n'
-                f"<title>{self.title}</title>\n<style>{style}</style>\n<rect width=\"100%\" height=\"100%\"/>\n{body}\n</svg>\n")
+    def svg(self, title):
+        style = ".name{font-size:10px}" + "".join(f'[fill="{c}"]{{fill:{c}}}' for _, c, _ in self.families)
+        grid = self.chart.grid(range(1, int(self.most) + 1), "bits per weight", "KL divergence, nats a token")
+        return document(title, self.size, [*grid, *self.marks(), *self.legend()], style)
 
 
 def write_docs(options, done, names):
     points = [(n, done[n + more]["bits"], done[n + more]["exact"]["kl_divergence"]["mean"], bool(more))
               for n in names for more in ("", " imatrix") if n + more in done]
     with open(os.path.join(options.docs, "quality.svg"), "w", encoding="utf-8") as f:
-        f.write(Drawing([p for p in points if p[1] < 10], "What every format of fewer than ten bits costs").svg())
+        f.write(Drawing([p for p in points if p[1] < 10]).svg("What every format of fewer than ten bits costs"))
     o = options
     for name, page in PAGES.items():
         with open(os.path.join(o.docs, name), "w", encoding="utf-8") as f:
