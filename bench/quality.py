@@ -298,15 +298,16 @@ class Drawing:
         return next((c for pattern, c, _ in self.families if re.fullmatch(pattern, name)), "#000")
 
     def marks(self):
-        taken = [(self.chart.x(bits) - 5, self.chart.y(value) - 5, self.chart.x(bits) + 5, self.chart.y(value) + 5) for _, bits, value, _ in self.points]
-        for name, bits, value, important in self.points:
-            colour = self.colour(name)
-            fill = colour if important else "none"
-            yield f'<circle cx="{self.chart.x(bits):.1f}" cy="{self.chart.y(value):.1f}" r="4" fill="{fill}" stroke="{colour}"/>'
+        taken, names = [], []
         for name, bits, value, important in sorted(self.points, key=lambda p: p[2]):
+            x, y, colour = self.chart.x(bits), self.chart.y(value), self.colour(name)
+            yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour if important else "none"}" stroke="{colour}"/>'
+            taken.append((x - 5, y - 5, x + 5, y + 5))
             if not important:
-                left, base = self.place(self.chart.x(bits), self.chart.y(value), 6.4 * len(name), taken)
-                yield f'<text x="{left:.1f}" y="{base:.1f}" class="name" fill="{self.colour(name)}">{name}</text>'
+                names.append((name, x, y, colour))
+        for name, x, y, colour in names:
+            left, base = self.place(x, y, 6.4 * len(name), taken)
+            yield f'<text x="{left:.1f}" y="{base:.1f}" class="name" fill="{colour}">{name}</text>'
 
     @staticmethod
     def place(x, y, width, taken):
@@ -345,8 +346,9 @@ def write_docs(options, done, names):
         with open(os.path.join(o.docs, name), "w", encoding="utf-8") as f:
             left_out = [n for n in names if n not in done]
             missing = textwrap.fill(f"{NOT_MEASURED[name]}: {', '.join(left_out)}.", 120) if left_out else ""
-            f.write(page.format(table=table(done, names), missing=missing and f"\n{missing}\n", tokens=o.tokens, text=os.path.basename(o.text),
-                                calibration_tokens=o.calibration_tokens, calibration=os.path.basename(o.calibration)))
+            f.write(page.format(table=table(done, names), missing=missing and f"\n{missing}\n", tokens=o.tokens,
+                                text=os.path.basename(o.text), calibration_tokens=o.calibration_tokens,
+                                calibration=os.path.basename(o.calibration)))
 
 
 def main():

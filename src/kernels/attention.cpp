@@ -1,18 +1,22 @@
 #include "kernels/attention.h"
 
-#include <vector>
+#include <memory>
 
 namespace madang {
 
 void attend(const Kernels& kernels, const AttendTask& task) {
-  const int64_t first = task.first_span(), end = task.end_span(), rows = task.n * task.heads;
-  std::vector<float> memory(static_cast<size_t>(2 * rows + (end - first > 1 ? AttendPart::floats(task) : 0)));
-  const AttendPart all = AttendPart::in_place(memory.data(), task),
-                   next = AttendPart::in(memory.data() + 2 * rows, task);
-  kernels.attend(task, first, all);
-  for (int64_t span = first + 1; span < end; ++span) {
-    kernels.attend(task, span, next);
-    kernels.attend_join(task, all, next);
+  auto memory = [](int64_t floats) { return std::make_unique_for_overwrite<float[]>(static_cast<size_t>(floats)); };
+  const auto kept = memory(2 * task.n * task.heads);
+  const AttendPart all = AttendPart::in_place(kept.get(), task);
+  int64_t span = task.first_span();
+  kernels.attend(task, span, all);
+  if (++span < task.end_span()) {
+    const auto more = memory(AttendPart::floats(task));
+    const AttendPart next = AttendPart::in(more.get(), task);
+    for (; span < task.end_span(); ++span) {
+      kernels.attend(task, span, next);
+      kernels.attend_join(task, all, next);
+    }
   }
   kernels.attend_end(task, all);
 }

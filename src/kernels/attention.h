@@ -7,9 +7,11 @@
 
 namespace madang {
 
+/// task.out and task.log_sum, of all spans.
 void attend(const Kernels& kernels, const AttendTask& task);
 
-/// The rest of the work where parts[i] is of span first_span() + i, parts[0] in_place.
+/// For who has given every span to kernels.attend: the rest of the work where parts[i] is of span first_span() + i,
+/// parts[0] in_place.
 void attend_end(const Kernels& kernels, const AttendTask& task, std::span<const AttendPart> parts);
 
 }  // namespace madang

@@ -213,9 +213,9 @@ struct Panels {
   float minimum(int64_t row, int64_t group) const;  ///< 0 for forms without
 };
 
-/// A matrix of fewer numbers is multiplied in floats in fast mode too: that costs 2 us a token more than in integers,
-/// no more than the threads take to meet, and what integers round away (half a percent of a product) weighs most where
-/// all matrices are so small, in routers and toy models.
+/// A matrix of fewer numbers is multiplied in floats in fast mode too: that costs 1 to 2 us a token more than in
+/// integers (5 with a code book), about what the threads take to meet, and what integers round away (half a percent of
+/// a product) weighs most where all matrices are so small, in routers and toy models.
 constexpr int64_t least_in_codes = 32 * 1024;
 /// Whether fast mode multiplies with the codes of w, in integers.
 bool in_codes(const Weight& w);
