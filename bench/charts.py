@@ -31,7 +31,7 @@ class Chart:
     def grid(self, x_lines, x_title, y_title=None):
         for y in decades(*self.y_range):
             yield f'<path class="grid" d="M{self.left} {self.y(y):.1f}H{self.right}"/>'
-            yield f'<text x="{self.left - 7}" y="{self.y(y) + 4:.1f}" text-anchor="end">{y:g}</text>'
+            yield f'<text x="{self.left - 7}" y="{self.y(y) + 4:.1f}" text-anchor="end">{y:,.10g}</text>'
         for x in x_lines:
             yield f'<path class="grid" d="M{self.x(x):.1f} {self.top}V{self.bottom}"/>'
             yield f'<text x="{self.x(x):.1f}" y="{self.bottom + 17}" text-anchor="middle">{x:,.0f}</text>'
@@ -39,6 +39,29 @@ class Chart:
         if y_title:
             middle = (self.top + self.bottom) / 2
             yield f'<text transform="translate(16 {middle}) rotate(-90)" text-anchor="middle">{y_title}</text>'
+
+
+class Panel:
+    """Curves {name: [(x, y), …]} over one quantity, both axes logarithmic, the names above one another at the left."""
+    size = (420, 340)
+
+    def __init__(self, title, x_title, curves, colours, at=0, size=None):
+        self.title, self.x_title, self.curves, self.colours, self.at = title, x_title, curves, colours, at
+        points = [p for some in curves.values() for p in some]
+        self.range = min(x for x, _ in points), max(x for x, _ in points)
+        self.chart = Chart(size or self.size, (64, 34, 34, 46), self.range, powers_of_ten([y for _, y in points if y > 0]))
+
+    def svg(self):
+        c = self.chart
+        yield f'<g transform="translate({self.at} 0)"><text x="{c.left}" y="20" style="font-weight:bold">{self.title}</text>'
+        yield from c.grid(decades(*self.range), self.x_title)
+        for i, (name, points) in enumerate(self.curves.items()):
+            colour = self.colours[name]
+            path = "L".join(f"{c.x(a):.1f} {c.y(b):.1f}" for a, b in points)
+            yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
+            yield from (f'<circle cx="{c.x(a):.1f}" cy="{c.y(b):.1f}" r="3.5" fill="{colour}"/>' for a, b in points)
+            yield f'<text x="{c.left + 10}" y="{c.top + 16 + 16 * i}" style="fill:{colour}">{name}</text>'
+        yield "</g>"
 
 
 def document(title, size, lines, style=""):

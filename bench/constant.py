@@ -20,7 +20,7 @@ import tempfile
 
 import numpy as np
 
-from charts import Chart, decades, document, powers_of_ten
+from charts import Panel, document
 from checkpoints import as_float32, write_folder
 
 WIDTH, LAYERS, HEADS, KV_HEADS, HEAD, INNER, VOCABULARY = 256, 4, 4, 2, 64, 768, 512
@@ -86,37 +86,17 @@ def measured(options, folder, length):
             "prompt_seconds": told["first_token_seconds"], "cpu": told["cpu"], "threads": told["threads"]}
 
 
-class Panel:
-    """One quantity over the length of the text, both logarithmic."""
-    size = (420, 340)
-    colours = {"plain attention": "#c2553d", "window": "#1f6fb2", "Mamba": "#2f8f5b"}
-
-    def __init__(self, title, curves, at):
-        self.title, self.curves, self.at = title, curves, at
-        points = [p for some in curves.values() for p in some]
-        self.lengths = min(x for x, _ in points), max(x for x, _ in points)
-        self.chart = Chart(self.size, (64, 34, 34, 46), self.lengths, powers_of_ten([y for _, y in points if y > 0]))
-
-    def svg(self):
-        c = self.chart
-        yield f'<g transform="translate({self.at} 0)"><text x="{c.left}" y="20" class="title">{self.title}</text>'
-        yield from c.grid(decades(*self.lengths), "tokens before")
-        for i, (name, points) in enumerate(self.curves.items()):
-            colour = next(colour for key, colour in self.colours.items() if name.startswith(key))
-            path = "L".join(f"{c.x(a):.1f} {c.y(b):.1f}" for a, b in points)
-            yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
-            yield from (f'<circle cx="{c.x(a):.1f}" cy="{c.y(b):.1f}" r="3.5" fill="{colour}"/>' for a, b in points)
-            yield f'<text x="{c.left + 10}" y="{c.top + 16 + 16 * i}" style="fill:{colour}">{name}</text>'
-        yield "</g>"
+COLOURS = {"plain attention": "#c2553d", "window": "#1f6fb2", "Mamba": "#2f8f5b"}
 
 
 def drawing(results):
     times = {name: [(p["length"], p["milliseconds"]) for p in points] for name, points in results.items()}
     memory = {name: [(p["length"], max(p["bytes"] - points[0]["bytes"], 0) / 1e6) for p in points[1:]] for name, points in results.items()}
     width, height = Panel.size
-    panels = [Panel("milliseconds for one more token", times, 0), Panel("MB more than after the shortest text", memory, width)]
-    return document("Time and memory of one more token", (2 * width, height), [line for p in panels for line in p.svg()],
-                    ".title{font-weight:bold}")
+    colours = {name: next(c for key, c in COLOURS.items() if name.startswith(key)) for name in results}
+    panels = [Panel("milliseconds for one more token", "tokens before", times, colours),
+              Panel("MB more than after the shortest text", "tokens before", memory, colours, at=width)]
+    return document("Time and memory of one more token", (2 * width, height), [line for p in panels for line in p.svg()])
 
 
 def main():

@@ -44,7 +44,7 @@ std::vector<Answer> answers(Engine& engine, Request request, std::string_view pr
         result.ids.push_back(e.token);
       }
       result.usage = e.usage;
-      if (e.finish == Finish::failed) throw Error(e.kind, e.reason);
+      if (e.finish == Finish::failed) throw *e.fault;
       if (!e.text.empty() && !stopped) pass_on(e.choice, split ? splitters[at].push(e.text) : AnswerParts{"", e.text});
       if (e.finish == Finish::none) continue;
       result.finish = e.finish;

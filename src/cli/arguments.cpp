@@ -133,6 +133,12 @@ int64_t Arguments::integer(std::string_view flag, int64_t fallback, int64_t leas
   return integer(flag, least, most).value_or(fallback);
 }
 
+std::vector<int64_t> Arguments::integers(std::string_view flag, int64_t least, int64_t most) const {
+  std::vector<int64_t> all;
+  for (const std::string& given : texts(flag)) all.push_back(within(flag, given, least, most));
+  return all;
+}
+
 std::optional<double> Arguments::real(std::string_view flag, double least, double most) const {
   auto given = text(flag);
   return given ? std::optional(within(flag, *given, least, most)) : std::nullopt;

@@ -34,6 +34,7 @@ class Arguments {
   // Numbers in [least, most]. Throw Kind::usage naming the flag, the range and what was found.
   std::optional<int64_t> integer(std::string_view flag, int64_t least, int64_t most) const;
   int64_t integer(std::string_view flag, int64_t fallback, int64_t least, int64_t most) const;
+  std::vector<int64_t> integers(std::string_view flag, int64_t least, int64_t most) const;
   std::optional<double> real(std::string_view flag, double least, double most) const;
   /// One of the words of the flag's own value, "a|b|c". Throws Kind::usage with the nearest.
   std::optional<std::string> choice(std::string_view flag) const;

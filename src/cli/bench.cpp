@@ -40,7 +40,7 @@ Times answer_of(Engine& engine, std::vector<int32_t> prompt, int64_t tokens, boo
   Times t;
   while (engine.busy())
     for (const Event& e : engine.step()) {
-      if (e.finish == Finish::failed) throw Error(e.kind, e.reason);
+      if (e.finish == Finish::failed) throw *e.fault;
       if (t.answer.empty()) t.first = since();
       t.answer.push_back(e.token);
     }

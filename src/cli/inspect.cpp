@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <iostream>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -15,8 +16,22 @@ namespace {
 
 /// Lengths at which the state is shown: a question, a long document, a shelf of books.
 constexpr int64_t shown_lengths[] = {100, 10'000, 100'000};
+constexpr int64_t longest_shown = 1'000'000'000;  // more than any context; times any model's bytes it fits in 63 bits
 
-Json state_of(const std::vector<StateSpec>& layers, KvType kv) {
+/// How the state is to be told.
+struct StateView {
+  KvType kv;
+  std::vector<int64_t> lengths;  ///< rising
+};
+
+StateView state_view(const Arguments& arguments) {
+  std::set<int64_t> lengths(std::begin(shown_lengths), std::end(shown_lengths));
+  for (int64_t length : arguments.integers("--length", 1, longest_shown)) lengths.insert(length);
+  return {kv_type(arguments, KvType::f16), {lengths.begin(), lengths.end()}};
+}
+
+Json state_of(const std::vector<StateSpec>& layers, const StateView& view) {
+  const KvType kv = view.kv;
   int64_t per_token = 0, most = 0;
   for (const StateSpec& s : layers) {
     if (s.kind == StateKind::paged || s.kind == StateKind::latent) per_token += s.bytes_per_token(kv);
@@ -25,7 +40,7 @@ Json state_of(const std::vector<StateSpec>& layers, KvType kv) {
   }
   // Windows and recurrences: what a sequence holds at most, however long it becomes.
   Json state = {{"bytes_per_token", per_token}, {"bytes_per_sequence", most}, {"bytes_at", Json::object()}};
-  for (int64_t length : shown_lengths) {
+  for (int64_t length : view.lengths) {
     int64_t sum = 0;
     for (const StateSpec& s : layers) sum += s.bytes_at(kv, length);
     state["bytes_at"][std::to_string(length)] = sum;
@@ -59,11 +74,11 @@ Json facts_of(const Parameters& p, const Config& config, const std::string& name
   return facts;
 }
 
-Json facts_of(const Checkpoint& c, const Model* model, KvType kv) {
+Json facts_of(const Checkpoint& c, const Model* model, const StateView& view) {
   Json facts = facts_of(count_parameters(c.source(), c.config()), c.config(), c.name(), c.path());
   facts["licence"] = c.licence();
   facts["file_bytes"] = c.source().file_bytes();
-  facts["state"] = model ? state_of(model->states(), kv) : Json(nullptr);
+  facts["state"] = model ? state_of(model->states(), view) : Json(nullptr);
   facts["tokenizer"] = tokenizer_facts(c);
   facts["template_bytes"] = c.chat_template_text().size();
   for (const StoredTensor& t : c.source().tensors())
@@ -73,10 +88,10 @@ Json facts_of(const Checkpoint& c, const Model* model, KvType kv) {
 }
 
 /// Of a configuration alone.
-Json facts_of(const Config& config, KvType kv) {
+Json facts_of(const Config& config, const StateView& view) {
   const Blueprint blueprint = blueprint_of(config);
   Json facts = facts_of(count_parameters(blueprint, config), config, "", config.where());
-  facts["state"] = state_of(blueprint.states, kv);
+  facts["state"] = state_of(blueprint.states, view);
   for (const NamedShape& w : blueprint.weights) facts["tensors"].push_back({{"name", w.name}, {"shape", w.shape}});
   return facts;
 }
@@ -176,7 +191,7 @@ void show(const Json& facts, Surroundings& around) {
 
 int inspect_configuration(const Arguments& arguments, Surroundings& around) {
   const Config config = read_config(*arguments.text("--config"));
-  const Json facts = facts_of(config, kv_type(arguments, KvType::f16));
+  const Json facts = facts_of(config, state_view(arguments));
   if (arguments.has("--json")) return show(facts, around), 0;
   show_rows(summary_rows(facts, config, around), around);
   if (!arguments.has("--tensors")) return 0;
@@ -214,7 +229,7 @@ int run(const Arguments& arguments, Surroundings& around) {
     c = Checkpoint::open(path, options);
     *around.err << fault.render(around.language) << "\n\n";
   }
-  const Json facts = facts_of(*c, model, kv_type(arguments, KvType::f16));
+  const Json facts = facts_of(*c, model, state_view(arguments));
   if (arguments.has("--json")) return show(facts, around), 0;
   show_rows(summary_rows(facts, *c, around), around);
   if (arguments.has("--tensors")) *around.out << '\n', show_tensors(*c, around);
@@ -238,10 +253,13 @@ Command inspect_command() {
                 {"--template", "", "", say("also the chat template's own text")},
                 {"--config", "", "FILE", say("a config.json in place of the model's own, or without a model")},
                 {"--kv-type", "", "f32|f16|bf16|q8", say("how keys and values are kept (f16 if not given)")},
+                {"--length", "", "N", say("also the state at N tokens (may be given again)"), true},
                 {"--json", "", "", say("as JSON, for programs: everything")}},
       .examples = {{"madang inspect smollm2-135m-instruct", say("the facts as a table")},
                    {"madang inspect --config Mixtral-8x7B/config.json",
                     say("parameters and memory before the download")},
+                   {"madang inspect smollm2-135m-instruct --length 32768 --kv-type q8",
+                    say("what a long conversation will take")},
                    {"madang inspect ./model --json | jq .state", say("one fact for a program")}},
       .run = run,
   };

@@ -259,7 +259,7 @@ void Engine::cancel(int64_t request) {
 
 std::vector<Event> Engine::step() {
   auto fail = [this](Id id, const char* what) {
-    close(id, Finish::failed, {.reason = say("the step failed: {}", what)});
+    close(id, Finish::failed, {.fault = Error(Kind::internal, say("the step failed: {}", what))});
   };
   guess();
   Scheduler::Plan plan;
@@ -371,7 +371,7 @@ std::string generate(Engine& engine, Request request, const std::function<bool(c
     for (const Event& event : engine.step()) {
       if (on_event && !on_event(event)) engine.cancel(number);
       if (event.request != number) continue;
-      if (event.finish == Finish::failed) throw Error(event.kind, event.reason);
+      if (event.finish == Finish::failed) throw *event.fault;
       if (event.choice == 0) text += event.text;
       if (event.finish != Finish::none) --open;
     }

@@ -8,7 +8,7 @@
 //
 // A sequence's logits are the same bits whatever runs beside it, however its prompt is cut, whether its beginning
 // came from the cache, after fork, restore or preemption, however much of it was guessed. submit() throws Error; step()
-// never throws: what goes wrong with one sequence ends that sequence, with Finish::failed and a reason. Not thread
+// never throws: what goes wrong with one sequence ends that sequence, with Finish::failed and a fault. Not thread
 // safe: one thread submits and steps. Refused: token ids outside the vocabulary, prompts that do not fit.
 #pragma once
 #include <cstdint>
@@ -80,8 +80,7 @@ struct Event {
   std::vector<Sampled> prompt_scores;  ///< of each token of the prompt; that of the first says nothing but its id
   std::vector<float> embedding;        ///< [width], not normalized; of a request with pooling, its only event
   Finish finish = Finish::none;        ///< else this is the choice's last event
-  Text reason;                         ///< of Finish::failed
-  Kind kind = Kind::internal;          ///< the same: whose fault it is
+  std::optional<Error> fault;          ///< of Finish::failed
   std::string stop;                    ///< of Finish::stop: the stop text that was found
   Usage usage;                         ///< so far
 };

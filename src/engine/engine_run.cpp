@@ -204,7 +204,7 @@ void Engine::judge(std::span<const Scheduler::Piece> pieces, const Tensor& logit
     if (j.score)
       sequences_.at(j.id).sequence.scores.push_back(std::move(*j.score));
     else
-      close(j.id, Finish::failed, {.reason = say("the model's logits are not numbers"), .kind = Kind::format});
+      close(j.id, Finish::failed, {.fault = not_numbers()});
   }
 }
 
@@ -243,8 +243,7 @@ void Engine::read(std::span<const Scheduler::Piece> pieces) {
 void Engine::advance(Id id, std::optional<Sampled> sampled) {
   Slot& slot = sequences_.at(id);
   Sequence& q = slot.sequence;
-  if (!sampled)
-    return close(id, Finish::failed, {.reason = say("the model's logits are not numbers"), .kind = Kind::format});
+  if (!sampled) return close(id, Finish::failed, {.fault = not_numbers()});
   Event event{.token = sampled->id};
   q.tokens.push_back(sampled->id);
   ++q.usage.answer, ++stats_.answer_tokens;

@@ -216,6 +216,11 @@ std::optional<Sampled> judged(std::span<const float> logits, int32_t id, int top
   return judge(logits, id, top);
 }
 
+Error not_numbers(Text what) {
+  return Error(Kind::format, std::move(what))
+      .hint(say("a weight may be damaged: fetch the file again, or convert it anew"));
+}
+
 double log_sum_exp(std::span<const float> x) {
   const double top = *std::ranges::max_element(x);
   double sum = 0;

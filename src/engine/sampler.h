@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
+
 namespace madang {
 
 struct SamplerOptions {
@@ -78,6 +80,9 @@ class Sampler {
 
 /// What `logits` say of a given token, and of the `top` likeliest. Nothing if they are not finite.
 std::optional<Sampled> judged(std::span<const float> logits, int32_t id, int top);
+
+/// What ends a request whose numbers are not finite.
+Error not_numbers(Text what = say("the model's logits are not numbers"));
 
 /// log(sum(exp(x))), in float64.
 double log_sum_exp(std::span<const float> x);

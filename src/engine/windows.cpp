@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/stop.h"
+#include "engine/sampler.h"
 
 namespace madang {
 
@@ -22,8 +23,7 @@ Tensor WindowRun::next() {
   end_ += n;
   const Tensor logits = work_.forward(model_, step);
   if (std::any_of(logits.f32(), logits.f32() + logits.numel(), [](float x) { return std::isnan(x); }))
-    throw Error(Kind::format, say("the model's logits are not numbers"))
-        .hint(say("a weight may be damaged: fetch the file again, or convert it anew"));
+    throw not_numbers();
   return logits;
 }
 

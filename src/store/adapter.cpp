@@ -59,23 +59,23 @@ struct Adapter::Pair {
   }
 };
 
-std::shared_ptr<Adapter> Adapter::read(const std::string& folder, Use use) {
-  const fs::path at(folder);
+std::shared_ptr<Adapter> Adapter::read(const std::string& path, Use use) {
+  const fs::path at(path);
   std::error_code ignored;
   if (fs::is_regular_file(at, ignored)) {
-    if (use == Use::train) throw Error(Kind::unsupported, say("adapters in GGUF are not trained")).at(folder);
-    std::shared_ptr<Adapter> adapter(new Adapter(AdapterConfig::read(folder), folder));
-    adapter->untaken_ = gguf_adapter_factors(folder);
+    if (use == Use::train) throw Error(Kind::unsupported, say("adapters in GGUF are not trained")).at(path);
+    std::shared_ptr<Adapter> adapter(new Adapter(AdapterConfig::read(path), path));
+    adapter->untaken_ = gguf_adapter_factors(path);
     return adapter;
   }
   if (!fs::exists(at / "adapter_config.json") || !fs::exists(at / "adapter_model.safetensors"))
     throw Error(Kind::missing, say("there is no adapter in the folder"))
-        .at(folder)
+        .at(path)
         .expected("adapter_config.json, adapter_model.safetensors; *.gguf");
-  std::shared_ptr<Adapter> adapter(new Adapter(AdapterConfig::read((at / "adapter_config.json").string()), folder));
+  std::shared_ptr<Adapter> adapter(new Adapter(AdapterConfig::read((at / "adapter_config.json").string()), path));
   adapter->trained_ = use == Use::train;
   if (adapter->trained_ && adapter->config_.dropout() > 0)
-    throw Error(Kind::unsupported, say("adapters with dropout are not trained")).at(folder).expected("lora_dropout 0");
+    throw Error(Kind::unsupported, say("adapters with dropout are not trained")).at(path).expected("lora_dropout 0");
   const auto source = open_safetensors((at / "adapter_model.safetensors").string());
   for (const StoredTensor& t : source->tensors()) {
     if (!t.name.starts_with(prefix) || !t.format || t.shape.size() > 4)

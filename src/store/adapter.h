@@ -1,7 +1,8 @@
-// Low-rank adapters (LoRA, Hu et al. 2021; rsLoRA, Kalajdzievski 2023; DoRA, Liu et al. 2024) in peft's files: a folder
-// with adapter_config.json and adapter_model.safetensors. Layers are given their part by their own names, whatever the
-// base's file calls them; peft's names are those of the modules of transformers.
-// Refused: tensors that no layer takes, factors that do not fit, embeddings, whatever adapter_config.h refuses.
+// Low-rank adapters (LoRA, Hu et al. 2021; rsLoRA, Kalajdzievski 2023; DoRA, Liu et al. 2024) in peft's files, a folder
+// with adapter_config.json and adapter_model.safetensors, or in one GGUF file as llama.cpp's converter makes it of
+// them. Layers are given their part by their own names, whatever the base's file calls them; peft's names are those of
+// the modules of transformers. Refused: tensors that no layer takes, factors that do not fit, embeddings, whatever
+// adapter_config.h refuses.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -44,8 +45,8 @@ class Adapter {
  public:
   enum class Use { answer, train };
 
-  /// A folder as peft writes it. Throws Error.
-  static std::shared_ptr<Adapter> read(const std::string& folder, Use use);
+  /// A folder as peft writes it; to answer with, also a GGUF file. Throws Error.
+  static std::shared_ptr<Adapter> read(const std::string& path, Use use);
   /// A new one, made as layers ask: b is zero, and a uniform within 1 / sqrt(in), drawn by seed, by the place of its
   /// name among the names of all of them in order of their bytes, and by element.
   static std::shared_ptr<Adapter> make(const AdapterConfig& config, uint64_t seed);
@@ -59,7 +60,7 @@ class Adapter {
   const std::string& path() const { return path_; }
   /// Everything that training changes, under peft's names, in the order asked for.
   const std::vector<Parameter>& parameters() const { return parameters_; }
-  /// As peft reads it. Throws Kind::io.
+  /// A folder as peft reads it. Throws Kind::io.
   void write(const std::string& folder) const;
 
  private:

@@ -191,6 +191,11 @@ TEST(Cli, InspectCounts) {
   EXPECT_EQ(facts["bits_per_weight"], 32.0);
   EXPECT_EQ(facts["state"]["bytes_per_token"], 2 * 2 * 16 * 2);  // layers, keys and values, heads x dimension, f16
   EXPECT_EQ(facts["tokenizer"]["tokens"], test::tiny_vocabulary);
+  const Json long_ones = Json::parse(call({"inspect", model(), "--json", "--length", "777", "--length", "5"}).out);
+  EXPECT_EQ(long_ones["state"]["bytes_at"]["777"], 777 * 2 * 2 * 16 * 2);
+  EXPECT_EQ(long_ones["state"]["bytes_at"].begin().key(), "5");
+  EXPECT_EQ(long_ones["state"]["bytes_at"].size(), 5u);
+  EXPECT_EQ(call({"inspect", model(), "--length", "0"}).code, 2);
   EXPECT_NE(call({"inspect", model(), "--tensors", "--lang", "ko"}).out.find("model.norm.weight"), std::string::npos);
 }
 

@@ -63,7 +63,8 @@ TEST(Divergence, AWeightThatIsNoNumberIsTold) {
     while (engine.busy())
       for (const Event& event : engine.step()) {
         finish = event.finish;
-        EXPECT_EQ(event.kind, Kind::format);
+        ASSERT_TRUE(event.fault);
+        EXPECT_EQ(event.fault->kind(), Kind::format);
       }
     EXPECT_EQ(finish, Finish::failed);
   }

@@ -37,6 +37,7 @@ class Counting : public Model {
 struct Told {
   std::vector<int32_t> tokens;
   Finish finish = Finish::none;
+  std::optional<Error> fault;
   Usage usage;
 };
 
@@ -47,7 +48,7 @@ std::map<std::pair<int64_t, int>, Told> run(Engine& engine) {
       Told& told = all[{e.request, e.choice}];
       EXPECT_EQ(told.finish, Finish::none) << "an event after the last";
       if (e.token >= 0) told.tokens.push_back(e.token);
-      told.finish = e.finish, told.usage = e.usage;
+      told.finish = e.finish, told.fault = e.fault, told.usage = e.usage;
     }
   return all;
 }
@@ -73,6 +74,9 @@ TEST(Engine, EveryEndHasItsReason) {
   EXPECT_EQ((told[{context, 0}].finish), Finish::context);
   EXPECT_EQ((told[{failed, 0}].tokens), (Ids{13}));
   EXPECT_EQ((told[{failed, 0}].finish), Finish::failed);  // and the others went on
+  ASSERT_TRUE((told[{failed, 0}].fault));
+  EXPECT_EQ((told[{failed, 0}].fault->kind()), Kind::format);
+  EXPECT_EQ((told[{failed, 0}].fault->render(Language::english)), not_numbers().render(Language::english));
   for (int choice : {0, 1}) EXPECT_EQ((told[{cancelled, choice}].finish), Finish::cancelled);
 }
 

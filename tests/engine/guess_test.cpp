@@ -44,7 +44,7 @@ class Listener {
   }
   void step() {
     for (const Event& e : engine_.step()) {
-      EXPECT_NE(e.finish, Finish::failed) << e.reason.english;
+      EXPECT_NE(e.finish, Finish::failed) << e.fault->what();
       Answer& a = answers_[{e.request, e.choice}];
       auto& rows = rows_[{e.request, e.choice}];
       if (e.token >= 0) {

@@ -79,7 +79,7 @@ class SameBits : public test::OnTinyModels {
       }
       if (requests > 0 && acts-- > 0) act(engine, marks, requests);
       const size_t before = rows.size();
-      for (const Event& e : engine.step()) EXPECT_NE(e.finish, Finish::failed) << e.reason.english;
+      for (const Event& e : engine.step()) EXPECT_NE(e.finish, Finish::failed) << e.fault->what();
       coverage_.batched += rows.size() > before + 1;
     }
     coverage_.hits += engine.stats().cache.hits, coverage_.preemptions += engine.stats().preemptions;

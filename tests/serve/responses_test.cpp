@@ -1,7 +1,6 @@
 // OpenAI's responses: items as messages, requests as turns, turns as numbered events whose sum is the response.
 #include <gtest/gtest.h>
 
-
 #include "serve/api/named_events.h"
 #include "serve/api/responses_answer.h"
 #include "serve/api/responses_items.h"
@@ -113,6 +112,7 @@ std::vector<Json> whole_turn(ResponsesAnswer& answer, Finish finish) {
     event.delta = std::move(delta);
     if (!event.delta.text.empty()) event.logprobs = {{7, -0.5f, {{7, -0.5f}, {8, -1.5f}}}};
     event.finish = end;
+    if (end == Finish::failed) event.fault = not_numbers();
     event.usage = {30, 20, 12};
     for (Json& one : answer.push(event)) events.push_back(std::move(one));
   };
@@ -194,6 +194,9 @@ TEST(ResponsesAnswer, TellsWhenItIsNotWhole) {
   ResponsesAnswer failed = fresh_answer();
   EXPECT_EQ(whole_turn(failed, Finish::failed).back()["type"], "response.failed");
   EXPECT_EQ(failed.response()["error"]["code"], "server_error");
+  EXPECT_EQ(
+      failed.response()["error"]["message"],
+      "the model's logits are not numbers (try: a weight may be damaged: fetch the file again, or convert it anew)");
   ResponsesAnswer left = fresh_answer();
   whole_turn(left, Finish::cancelled);
   EXPECT_EQ(left.response()["status"], "cancelled");

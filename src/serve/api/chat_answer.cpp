@@ -10,11 +10,8 @@ namespace madang {
 namespace {
 
 const char* reason_of(const TalkEvent& event) {
+  check_whole(*event.finish, event.fault);
   switch (*event.finish) {
-    case Finish::failed:
-      throw Problem(event.reason.empty() ? say("the model could not go on with its answer") : event.reason).status(500);
-    case Finish::cancelled:
-      throw Problem(say("the answer was cancelled")).status(503);
     case Finish::length:
     case Finish::context:
       return "length";

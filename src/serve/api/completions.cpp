@@ -84,9 +84,7 @@ struct Choice {
   }
 };
 
-const char* reason_of(Finish finish, const Text& reason) {
-  if (finish == Finish::failed) throw Problem(reason).status(500);
-  if (finish == Finish::cancelled) throw Problem(say("the answer was cancelled")).status(503);
+const char* reason_of(Finish finish) {
   return finish == Finish::length || finish == Finish::context ? "length" : "stop";
 }
 
@@ -206,7 +204,8 @@ class Completion {
       if (!event->prompt_scores.empty()) scores_[i] = std::move(event->prompt_scores);
       if (event->logprobs) c.logprobs.push_back(std::move(*event->logprobs));
       count(*event);
-      if (event->finish != Finish::none) c.finish = event->finish, reason_of(event->finish, event->reason);
+      check_whole(event->finish, event->fault);
+      if (event->finish != Finish::none) c.finish = event->finish;
     }
     co_return all;
   }
@@ -225,7 +224,7 @@ class Completion {
       auto event = co_await streams_[i]->next();
       if (!event) break;
       count(*event);
-      if (event->finish != Finish::none) reason_of(event->finish, event->reason);
+      check_whole(event->finish, event->fault);
       if (!event->prompt_scores.empty()) {
         write_before(prompt_logprobs(i, event->prompt_scores), Finish::none);
         continue;
@@ -265,7 +264,7 @@ class Completion {
 
   Json told(size_t index, std::string text, Json logprobs_told, Finish finish) const {
     Json reason = nullptr;
-    if (finish != Finish::none) reason = reason_of(finish, {});
+    if (finish != Finish::none) reason = reason_of(finish);
     return {{"index", index}, {"text", std::move(text)}, {"logprobs", logprobs_told}, {"finish_reason", reason}};
   }
 

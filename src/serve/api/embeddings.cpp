@@ -110,7 +110,7 @@ void finish(std::vector<float>& vector, const EmbeddingsRequest& r) {
   if (r.dimensions) vector.resize(std::min(vector.size(), static_cast<size_t>(*r.dimensions)));
   double squares = 0;
   for (float x : vector) squares += static_cast<double>(x) * static_cast<double>(x);
-  if (!std::isfinite(squares)) throw Problem(say("the model's hidden states are not numbers")).status(500);
+  if (!std::isfinite(squares)) throw Problem(not_numbers(say("the model's hidden states are not numbers"))).status(500);
   const double length = squares > 0 ? std::sqrt(squares) : 1;
   for (float& x : vector) x = static_cast<float>(static_cast<double>(x) / length);
 }

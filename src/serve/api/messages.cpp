@@ -27,11 +27,6 @@ std::string text_of(const std::vector<Json>& events) {
   return out;
 }
 
-void check(const TalkEvent& event) {
-  if (event.finish == Finish::failed || event.finish == Finish::cancelled)
-    throw Problem(say("the model could not go on with its answer")).status(500);
-}
-
 Task<void> stream_turn(Exchange& x, Talk& talk, MessagesAnswer& answer) {
   x.header("cache-control", "no-cache");
   co_await x.begin(200, "text/event-stream; charset=utf-8");
@@ -39,7 +34,7 @@ Task<void> stream_turn(Exchange& x, Talk& talk, MessagesAnswer& answer) {
   for (;;) {
     auto event = co_await talk.next();
     if (!event) break;
-    check(*event);
+    if (event->finish) check_whole(*event->finish, event->fault);
     const auto events = answer.push(*event);
     if (!events.empty()) co_await x.write(text_of(events));
   }
@@ -71,7 +66,7 @@ Task<void> messages(Services& services, Exchange& x) {
   for (;;) {
     auto event = co_await talk->next();
     if (!event) break;
-    check(*event);
+    if (event->finish) check_whole(*event->finish, event->fault);
     answer.push(*event);
   }
   co_await x.reply(200, "application/json", json_text(answer.message()));

@@ -1,6 +1,7 @@
 #include "serve/api/responses_answer.h"
 
 #include "serve/api/named_events.h"
+#include "serve/problem.h"
 
 namespace madang {
 namespace {
@@ -57,7 +58,7 @@ std::vector<Json> ResponsesAnswer::push(const TalkEvent& e) {
   response_["usage"] = usage_of(e.usage, reasoning_tokens_);
   if (!e.finish) return out;
   if (*e.finish == Finish::failed) {
-    const auto more = fail("the model could not go on with its answer");
+    const auto more = fail(Problem(*e.fault).message());
     out.insert(out.end(), more.begin(), more.end());
     return out;
   }

@@ -141,7 +141,7 @@ class EngineTalk final : public Talk {
       add(told.delta, c.reader.finish());
       told.finish = event.finish == Finish::none ? Finish::end : event.finish;
       if (told.finish == Finish::stop) told.stop = event.stop;
-      told.reason = event.reason;
+      told.fault = event.fault;
       told.called_tools = c.reader.calls() > 0;
       if (std::ranges::all_of(choices_, &Choice::ended)) stream_->cancel();
     }
@@ -205,6 +205,11 @@ class EngineTalk final : public Talk {
 };
 
 }  // namespace
+
+void check_whole(Finish finish, const std::optional<Error>& fault) {
+  if (finish == Finish::failed) throw Problem(*fault).status(500);
+  if (finish == Finish::cancelled) throw Problem(say("the answer was cancelled")).status(503);
+}
 
 Task<std::unique_ptr<Talk>> Talk::start(Services& services, Exchange& exchange, TalkRequest request) {
   auto model = co_await services.models.use(request.model);

@@ -42,13 +42,16 @@ struct TalkEvent {
   std::optional<std::string> stop;  ///< with Finish::stop: which of the stop texts, as far as known
   Usage usage;                      ///< of the choice so far
   int64_t reasoning_tokens = 0;     ///< of usage.answer
-  Text reason;                      ///< of Finish::failed
+  std::optional<Error> fault;       ///< of Finish::failed
 };
 
 /// How long a turn has taken so far: until its first token, and from it to its last.
 struct TalkTimes {
   double prompt_seconds = 0, answer_seconds = 0;
 };
+
+/// Throws Problem for an answer that failed (500) or was cancelled (503), and so has no finish_reason.
+void check_whole(Finish finish, const std::optional<Error>& fault);
 
 /// A turn under way. Letting go of it cancels it.
 class Talk {

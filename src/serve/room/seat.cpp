@@ -47,7 +47,7 @@ void Seat::submit(Request request, int64_t queue) {
     queues_[number] = queue, open_choices_[number] = choices;
   } catch (const Error& fault) {  // whatever check() could not foresee
     for (int choice = 0; choice < choices; ++choice)
-      refused_.push_back({queue, {.choice = choice, .finish = Finish::failed, .reason = fault.text()}});
+      refused_.push_back({queue, {.choice = choice, .finish = Finish::failed, .fault = fault}});
   }
   std::lock_guard lock(mutex_);
   --entering_;
@@ -137,8 +137,8 @@ Task<std::vector<std::vector<float>>> SeatedEngine::embed(std::vector<std::vecto
     }
     std::optional<Event> event = co_await under_way.front()->next();
     if (!event || event->embedding.empty())
-      throw Problem(event && event->finish == Finish::failed ? event->reason : say("the server is stopping"))
-          .status(event && event->finish == Finish::failed ? 500 : 503);
+      throw event && event->fault ? Problem(*event->fault).status(500)
+                                  : Problem(say("the server is stopping")).status(503);
     out.push_back(std::move(event->embedding));
     under_way.pop_front();
   }
