@@ -34,9 +34,13 @@ struct Spelling {
 };
 constexpr Spelling spellings[] = {{"qwen2_moe", "num_local_experts", "num_experts"},
                                   {"qwen3_moe", "num_local_experts", "num_experts"},
+                                  {"qwen3_next", "num_local_experts", "num_experts"},
                                   {"jamba", "num_local_experts", "num_experts"},
                                   {"deepseek_v2", "num_local_experts", "n_routed_experts"},
                                   {"deepseek_v3", "num_local_experts", "n_routed_experts"},
+                                  {"solar_open", "num_local_experts", "n_routed_experts"},
+                                  {"exaone_moe", "num_local_experts", "num_experts"},
+                                  {"exaone_moe", "n_shared_experts", "num_shared_experts"},
                                   {"starcoder2", "layer_norm_eps", "norm_epsilon"},
                                   {"gpt_neo", "sliding_window", "window_size"},
                                   {"gpt2", "intermediate_size", "n_inner"},
@@ -48,6 +52,7 @@ constexpr Spelling spellings[] = {{"qwen2_moe", "num_local_experts", "num_expert
                                   {"falcon", "intermediate_size", "ffn_hidden_size"},
                                   {"falcon", "num_key_value_heads", "num_kv_heads"},
                                   {"jamba", "layer_types", nullptr},
+                                  {"bamba", "layer_types", nullptr},
                                   {"mamba", "layer_types", nullptr},
                                   {"mamba2", "layer_types", nullptr},
                                   {"falcon_mamba", "layer_types", nullptr}};
@@ -72,6 +77,8 @@ Json own_keys(const Config& config) {
     keys.erase(s.key);
   }
   name_back_mamba2(keys);
+  // Nemotron-H's first name of it and transformers' own.
+  if (keys.contains("attention_head_dim")) keys["head_dim"] = keys.at("attention_head_dim");
   keys["model_type"] = written_type(config);
   // Some classes have one of their own, which need not lie in the vocabulary.
   if (!keys.contains("pad_token_id")) keys["pad_token_id"] = nullptr;

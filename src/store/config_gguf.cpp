@@ -19,6 +19,13 @@ std::string model_type_of(const Gguf& g) {
   if (name == "olmo2" && g.integer("olmo2.attention.sliding_window", 0) > 0) return "olmo3";  // it alone has windows
   // Gating 2 is the sigmoid of V3; files before it say nothing.
   if (name == "deepseek2") return g.integer("deepseek2.expert_gating_func", 1) == 2 ? "deepseek_v3" : "deepseek_v2";
+  // Bamba's files have the name of Granite's hybrids; it alone turns heads (half of each, though they say the whole)
+  // and has no scale of its own.
+  if (name == "granitehybrid" && g.flag("granitehybrid.rope.scaling.finetuned", false) &&
+      !g.has("granitehybrid.attention.scale"))
+    return "bamba";
+  // Solar Open is a GLM-4 MoE without norms on heads and biases; the others are not built.
+  if (name == "glm4moe" && (g.find("blk.0.attn_q_norm.weight") || g.find("blk.0.attn_q.bias"))) return "glm4_moe";
   for (const GgufName& n : gguf_names)
     if (n.gguf == name) return std::string(n.model_type);
   return std::string(name);
@@ -43,6 +50,13 @@ int64_t one(const Json& keys, const char* key) {
   return keys.contains(key) && keys.at(key).is_number_integer() ? keys.at(key).get<int64_t>() : 0;
 }
 
+/// Layers behind the last, which guess the token after the next, count as blocks in GGUF.
+void set_layers(const Gguf& g, const std::string& prefix, Json& keys) {
+  const int64_t guessing = g.integer(prefix + "nextn_predict_layers", 0), blocks = one(keys, "num_hidden_layers");
+  if (guessing <= 0 || guessing >= blocks) return;
+  keys["num_hidden_layers"] = blocks - guessing, keys["num_nextn_predict_layers"] = guessing;
+}
+
 /// A small tensor as a list of numbers.
 Json numbers(const StoredTensor& t) {
   if (!t.format || t.numel() > 1 << 16)
@@ -58,6 +72,8 @@ Json rope_scaling(const Gguf& g, const std::string& prefix) {
   const StoredTensor *shorter = g.find("rope_factors_short.weight"), *longer = g.find("rope_factors_long.weight");
   if (shorter && longer) {
     rope["rope_type"] = "longrope", rope["short_factor"] = numbers(*shorter), rope["long_factor"] = numbers(*longer);
+    if (g.architecture() == "phimoe" && rope.contains("attention_factor"))  // has names of its own for it
+      rope["short_mscale"] = rope["long_mscale"] = rope["attention_factor"];
     return rope;
   }
   const std::string_view type = g.text(prefix + "rope.scaling.type", rope.contains("factor") ? "linear" : "none");
@@ -137,10 +153,9 @@ void set_lfm2(const Gguf& g, const std::string& prefix, Json& keys) {
   if (keys.contains("rms_norm_eps")) keys["norm_eps"] = keys["rms_norm_eps"];
 }
 
-/// Qwen3-Next: the delta rule's sizes under the names of a scan's; layers behind the last guess ahead.
+/// Qwen3-Next: the delta rule's sizes under the names of a scan's.
 void set_qwen3_next(const Gguf& g, const std::string& prefix, Json& keys) {
-  const int64_t layers = std::clamp<int64_t>(g.integer(prefix + "block_count", 0), 0, 1 << 12) -
-                         std::clamp<int64_t>(g.integer(prefix + "nextn_predict_layers", 0), 0, 1 << 12);
+  const int64_t layers = std::clamp<int64_t>(one(keys, "num_hidden_layers"), 0, 1 << 12);
   const int64_t inner = g.integer(prefix + "ssm.inner_size", 0), heads = g.integer(prefix + "ssm.time_step_rank", 0);
   for (const char* key : {"time_step_rank", "state_size", "conv_kernel"}) keys.erase(key);
   keys["intermediate_size"] = std::max<int64_t>(1, g.integer(prefix + "feed_forward_length", 1));
@@ -149,7 +164,6 @@ void set_qwen3_next(const Gguf& g, const std::string& prefix, Json& keys) {
   keys["linear_num_key_heads"] = g.integer(prefix + "ssm.group_count", 0);
   keys["linear_num_value_heads"] = heads, keys["linear_value_head_dim"] = heads > 0 ? inner / heads : 0;
   keys["norm_topk_prob"] = true, keys["attention_bias"] = false;  // known by architecture
-  keys["num_hidden_layers"] = layers;
   const std::string listed = prefix + "attention.recurrent_layers";
   const int64_t interval = std::max<int64_t>(1, g.integer(prefix + "full_attention_interval", 4));
   const std::vector<int64_t> recurrent = g.has(listed) ? g.integers(listed) : std::vector<int64_t>();
@@ -176,6 +190,19 @@ void set_latent(const Gguf& g, const std::string& prefix, Json& keys) {
   if (!keys.contains("first_k_dense_replace")) keys["first_k_dense_replace"] = 0;
   keys["norm_topk_prob"] = g.flag(prefix + "expert_weights_norm", false);
   keys["topk_method"] = keys.value("n_group", Json(1)) == 1 ? "greedy" : "group_limited_greedy";
+}
+
+/// EXAONE MoE and Solar Open: experts as DeepSeek-V3 has them.
+void set_sigmoid_experts(const Gguf& g, const std::string& prefix, Json& keys) {
+  constexpr int64_t sigmoid = 2;  // llama.cpp's number
+  const std::string scored = prefix + "expert_gating_func";
+  if (g.integer(scored, sigmoid) != sigmoid)
+    throw Error(Kind::unsupported, say("this model's experts are scored in a way that madang does not know"))
+        .at(g.path())
+        .expected(fmt::format("{} {}", scored, sigmoid))
+        .found(std::to_string(g.integer(scored)));
+  keys["norm_topk_prob"] = g.flag(prefix + "expert_weights_norm", true);
+  if (!keys.contains("first_k_dense_replace")) keys["first_k_dense_replace"] = 0;
 }
 
 /// What repositories say in keys and GGUF files in which tensors they hold.
@@ -214,7 +241,9 @@ void set_forms(const Gguf& g, const std::string& prefix, Json& keys) {
   if (type == "jamba") set_jamba(g, prefix, keys);
   if (type == "lfm2") set_lfm2(g, prefix, keys);
   if (type == "qwen3_next") set_qwen3_next(g, prefix, keys);
-  if (type == "mamba2" || type == "granitemoehybrid" || type == "nemotron_h") set_mamba2(g, prefix, keys);
+  if (type == "mamba2" || type == "bamba" || type == "granitemoehybrid" || type == "nemotron_h")
+    set_mamba2(g, prefix, std::clamp<int64_t>(one(keys, "num_hidden_layers"), 0, 1 << 12), keys);
+  if (type == "exaone_moe" || type == "solar_open") set_sigmoid_experts(g, prefix, keys);
   if (type == "phimoe") keys["lm_head_bias"] = g.find("output.bias") != nullptr;
   if (type.starts_with("deepseek")) set_latent(g, prefix, keys);
   if (type == "cohere" || type == "cohere2") {
@@ -229,6 +258,7 @@ Config config_of_gguf(const Gguf& g) {
   const std::string prefix = std::string(g.architecture()) + ".";
   Json keys = {{"model_type", model_type_of(g)}, {"source_format", "gguf"}, {"rms_norm_offset", 0}};
   copy(g, prefix, gguf_rows, keys);
+  set_layers(g, prefix, keys);
   const StoredTensor* embedding = g.find("token_embd.weight");
   if (embedding && embedding->shape.size() == 2) keys["vocab_size"] = embedding->shape[0];
   keys["tie_word_embeddings"] = g.find("output.weight") == nullptr;

@@ -51,6 +51,14 @@ void set_granite_hybrid(const Gguf& g, const std::string& prefix, Json& keys) {
     keys["attention_multiplier"] = 1 / std::sqrt(static_cast<double>(width / heads));
 }
 
+void set_bamba(const Gguf& g, const std::string& prefix, Json& keys) {
+  Json attending = Json::array();
+  for (size_t i = 0; i < keys["layer_types"].size(); ++i)
+    if (keys["layer_types"][i] == "full_attention") attending.push_back(i);
+  keys["attn_layer_indices"] = attending;
+  keys["intermediate_size"] = std::max<int64_t>(1, largest(g, prefix + "feed_forward_length"));
+}
+
 void set_nemotron(const Gguf& g, const std::string& prefix, Json& keys) {
   const auto layers = static_cast<int64_t>(keys["layer_types"].size());
   if (keys.contains("rms_norm_eps")) keys["layer_norm_epsilon"] = keys["rms_norm_eps"];
@@ -67,10 +75,8 @@ void set_nemotron(const Gguf& g, const std::string& prefix, Json& keys) {
 
 }  // namespace
 
-void set_mamba2(const Gguf& g, const std::string& prefix, Json& keys) {
+void set_mamba2(const Gguf& g, const std::string& prefix, int64_t layers, Json& keys) {
   const std::string type = keys["model_type"];
-  const int64_t layers = std::min<int64_t>(g.integer(prefix + "block_count", 0), 1 << 12) -
-                         std::clamp<int64_t>(g.integer(prefix + "nextn_predict_layers", 0), 0, 1 << 12);
   const int64_t inner = g.integer(prefix + "ssm.inner_size", 0), heads = g.integer(prefix + "ssm.time_step_rank", 0);
   const int64_t width = g.integer(prefix + "embedding_length", 0);
   for (const char* key : {"time_step_rank", "state_size", "conv_kernel", "intermediate_size"}) keys.erase(key);
@@ -89,11 +95,12 @@ void set_mamba2(const Gguf& g, const std::string& prefix, Json& keys) {
     keys["layer_norm_epsilon"] = keys.value("rms_norm_eps", Json(1e-5));
     return;
   }
-  keys["num_hidden_layers"] = layers;
   keys["layer_types"] = types_by_tensors(g, layers);
   keys["num_key_value_heads"] = largest(g, prefix + "attention.head_count_kv");
   keys["attention_bias"] = first(g, layers, "attn_output.bias") != nullptr;
-  type == "nemotron_h" ? set_nemotron(g, prefix, keys) : set_granite_hybrid(g, prefix, keys);
+  if (type == "nemotron_h") set_nemotron(g, prefix, keys);
+  if (type == "granitemoehybrid") set_granite_hybrid(g, prefix, keys);
+  if (type == "bamba") set_bamba(g, prefix, keys);
 }
 
 }  // namespace madang

@@ -33,7 +33,7 @@ void move_key(Json& keys, std::string_view from, std::string_view to);
 int64_t size_in(const Json& keys, const char* key, int64_t fallback, int64_t most, const std::string& where);
 
 /// Their keys in GGUF files. `prefix`: the architecture's, with its dot.
-void set_mamba2(const Gguf& g, const std::string& prefix, Json& keys);
+void set_mamba2(const Gguf& g, const std::string& prefix, int64_t layers, Json& keys);
 /// The keys of a configuration, so that reading them again gives the same one: what it lacks against its architecture's
 /// defaults is null.
 Json complete_keys(const Config& config);

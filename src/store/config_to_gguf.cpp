@@ -32,11 +32,11 @@ constexpr std::string_view written[] = {"llama",       "mistral",
                                         "glm4",        "falcon_mamba",
                                         "mamba2",      "granitemoehybrid",
                                         "nemotron_h",  "qwen3_next",
-                                        "rwkv6",       "rwkv7"};
+                                        "rwkv6",       "rwkv7",
+                                        "exaone_moe",  "solar_open"};
 
-/// What llama.cpp has a name for and computes otherwise: Bamba's and Solar Open's files made by its own converter give
-/// other logits than the models, and EXAONE MoE's do not say how experts are scored.
-constexpr std::string_view computed_otherwise[] = {"bamba", "solar_open", "exaone_moe"};
+/// What llama.cpp has a name for and computes otherwise: its own files of Bamba give other logits than the model.
+constexpr std::string_view computed_otherwise[] = {"bamba"};
 
 bool is(const Config& c, std::initializer_list<std::string_view> names) {
   return std::ranges::find(names, c.architecture()) != names.end();
@@ -151,10 +151,25 @@ class Writing {
       put("expert_feed_forward_length", c_.integer("intermediate_size"));
       put("interleave_moe_layer_step", c_.integer("interleave_moe_layer_step", 1));
     }
-    if (!is(c_, {"deepseek_v2", "deepseek_v3"})) return;
-    put("expert_gating_func", int64_t{is(c_, {"deepseek_v3"}) ? 2 : 1});
-    out_.flag("expert_weights_norm", c_.flag("norm_topk_prob", false));
-    put("rope.dimension_count", c_.integer("qk_rope_head_dim"));
+    if (!is(c_, {"deepseek_v2", "deepseek_v3", "exaone_moe", "solar_open"})) return;
+    put("expert_gating_func", int64_t{is(c_, {"deepseek_v2"}) ? 1 : 2});
+    out_.flag("expert_weights_norm", c_.flag("norm_topk_prob", is(c_, {"exaone_moe", "solar_open"})));
+    if (is(c_, {"exaone_moe"})) {
+      put("expert_shared_feed_forward_length", c_.integer("moe_intermediate_size") * c_.integer("n_shared_experts"));
+      if (!dense_first()) out_.refuse("mlp_layer_types");
+    } else if (is(c_, {"solar_open"})) {
+      put("leading_dense_block_count", int64_t{0});  // experts in every layer
+    } else {
+      put("rope.dimension_count", c_.integer("qk_rope_head_dim"));
+    }
+  }
+
+  /// Whether layers without experts are the first ones, as many as first_k_dense_replace says.
+  bool dense_first() const {
+    const Json types = c_.keys().value("mlp_layer_types", Json::array());
+    for (size_t i = 0; i < types.size(); ++i)
+      if ((types[i] == "sparse") != (static_cast<int64_t>(i) >= c_.integer("first_k_dense_replace"))) return false;
+    return true;
   }
 
   void forms() {
@@ -246,6 +261,7 @@ void same_in_gguf(const Config& source, const Config& other) {
                                                "model_type",
                                                "intermediate_factor",
                                                "max_window_layers",
+                                               "num_nextn_predict_layers",
                                                "use_sliding_window",
                                                "attn_layer_offset",
                                                "attn_layer_period",

@@ -75,6 +75,8 @@ inline constexpr GgufName gguf_names[] = {{"gemma3", "gemma3_text"},
                                           {"gptneox", "gpt_neox"},
                                           {"phi2", "phi"},
                                           {"command-r", "cohere"},
+                                          {"exaone-moe", "exaone_moe"},
+                                          {"glm4moe", "solar_open"},
                                           {"granitehybrid", "granitemoehybrid"},
                                           {"granitemoe", "granitemoehybrid"},
                                           {"nemotron_h_moe", "nemotron_h"}};

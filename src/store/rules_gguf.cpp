@@ -215,6 +215,11 @@ constexpr Rule gguf_deepseek[] = {
     {"model.layers.{}.mlp.shared_experts.down_proj.weight", "blk.{}.ffn_down_shexp.weight"},
 };
 
+// In llama.cpp Solar Open is a GLM-4 MoE, which names its second norm after attention.
+constexpr Rule gguf_solar_open[] = {
+    {"model.layers.{}.post_attention_layernorm.{}", "blk.{}.post_attention_norm.{}"},
+};
+
 constexpr Rule gguf_phi3[] = {
     {"model.layers.{}.self_attn.qkv_proj.{}", "blk.{}.attn_qkv.{}"},
     {"model.layers.{}.mlp.gate_up_proj.{}", "blk.{}.ffn_up.{}"},
@@ -322,6 +327,11 @@ const std::vector<LayoutRules>& gguf_rules() {
       {Layout::gguf, "deepseek_v2", gguf_qwen_moe, {}},
       {Layout::gguf, "deepseek_v3", gguf_deepseek, {}},
       {Layout::gguf, "deepseek_v3", gguf_qwen_moe, {}},
+      {Layout::gguf, "exaone_moe", gguf_deepseek, {}},
+      {Layout::gguf, "exaone_moe", gguf_qwen_moe, {}},
+      {Layout::gguf, "solar_open", gguf_solar_open, {}},
+      {Layout::gguf, "solar_open", gguf_deepseek, {}},
+      {Layout::gguf, "solar_open", gguf_qwen_moe, {}},
       {Layout::gguf, "lfm2", gguf_lfm2, {}},
       {Layout::gguf, "qwen3_next", gguf_qwen3_next, {}},
       {Layout::gguf, "qwen3_next", gguf_qwen_moe, {}},
@@ -344,6 +354,10 @@ const std::vector<LayoutRules>& gguf_rules() {
       {Layout::gguf, "mamba2", gguf_mamba, {}},
       {Layout::gguf, "nemotron_h", gguf_mamba2, {}},
       {Layout::gguf, "nemotron_h", gguf_mamba, {}},
+      {Layout::gguf, "bamba", gguf_granite_hybrid, {}},
+      {Layout::gguf, "bamba", gguf_llama, {}},
+      {Layout::gguf, "bamba", gguf_jamba, {}},
+      {Layout::gguf, "bamba", gguf_llama4, {}},
       {Layout::gguf, "granitemoehybrid", gguf_granite_hybrid, {}},
       {Layout::gguf, "granitemoehybrid", gguf_llama, {}},
       {Layout::gguf, "granitemoehybrid", gguf_jamba, {}},

@@ -111,20 +111,18 @@ const std::vector<LayoutRules>& hugging_face_rules() {
       {Layout::hugging_face, "exaone", hf_exaone, {"transformer.rotary.inv_freq"}},
       {Layout::hugging_face, "gpt_oss", hf_gpt_oss, {}},
       {Layout::hugging_face, "deepseek_v2", hf_deepseek, {}},
-      // V3 and R1 ship one layer more, which guesses the token after the next.
-      {Layout::hugging_face, "deepseek_v3", hf_deepseek, {"model.layers.61.{...}"}},
-      // The repositories ship one layer more, which guesses the token after the next.
+      {Layout::hugging_face, "deepseek_v3", hf_deepseek, {}},
+      // mtp: a draft head, which guesses the token after the next.
       {Layout::hugging_face, "qwen3_next", qwen3_next_gates, {"mtp.{...}"}},
       {Layout::hugging_face, "llama4_text", hf_llama4, {"vision_model.{...}", "multi_modal_projector.{...}"}},
       {Layout::hugging_face, "bloom", hf_bloom, {}},
       {Layout::hugging_face, "stablelm", hf_stablelm, {}},
       {Layout::hugging_face, "mamba2", hf_mamba2, {}},
-      // The draft head, which guesses the token after the next.
       {Layout::hugging_face, "nemotron_h", hf_nemotron_h, {"mtp.{...}"}},
       {Layout::hugging_face, "granitemoehybrid", hf_granite_hybrid, {}},
       // Copies of the shared blocks, where a file keeps them.
       {Layout::hugging_face, "zamba2", {}, {"model.layers.{}.shared_transformer.{...}"}},
-      {Layout::hugging_face, "exaone_moe", hf_exaone_moe, {}},
+      {Layout::hugging_face, "exaone_moe", hf_exaone_moe, {"mtp.{...}"}},
       {Layout::hugging_face,
        "gpt2",
        hf_gpt2,

@@ -1,6 +1,7 @@
 #include "store/scope.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <functional>
 #include <numeric>
@@ -63,6 +64,17 @@ struct Scope::State {
   /// Transformers ties by the flag and leaves a stored output matrix unread.
   bool tied_away(std::string_view name) const {
     return (name == "lm_head.weight" || name == "head.weight") && config.flag("tie_word_embeddings", false);
+  }
+
+  /// Of the layers behind the last, which guess the token after the next; madang answers without them.
+  bool guesses_ahead(std::string_view name) const {
+    const int64_t layers = config.integer("num_hidden_layers", 0), more = config.integer("num_nextn_predict_layers", 0);
+    for (std::string_view before : {"blk.", "model.layers."})
+      if (int64_t layer = 0; more > 0 && name.starts_with(before)) {
+        std::from_chars(name.data() + before.size(), name.data() + name.size(), layer);
+        return layer >= layers && layer < layers + more;
+      }
+    return false;
   }
 
   Found find(const std::string& name) const {
@@ -346,7 +358,7 @@ void WeightStore::finish() const {
   for (const StoredTensor& t : state_->source->tensors()) {
     const auto& ignorable = state_->rules.ignorable;
     const bool ignored =
-        state_->tied_away(t.name) ||
+        state_->tied_away(t.name) || state_->guesses_ahead(t.name) ||
         std::any_of(ignorable.begin(), ignorable.end(), [&](auto pattern) { return fits(pattern, t.name, pieces); });
     if (!ignored && !state_->used.contains(t.name)) left.push_back(&t);
   }

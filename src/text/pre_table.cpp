@@ -33,14 +33,34 @@ Json qwen35() {
   return splits(
       {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"});
 }
+Json seed_coder() {
+  return splits(
+      {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+)"});
+}
+Json ufakzeka() {
+  return splits({R"([^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"});
+}
+Json exaone_moe() {
+  return splits(
+      {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+)"});
+}
+Json jais2() {
+  return splits(
+      {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1})"});
+}
+Json minicpm5() {
+  return splits(
+      {R"(\p{N}{1,3})",
+       R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"});
+}
 Json bailing() {
   return splits(
       {R"('(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+)"});
 }
-Json o200k() {
-  return splits(
-      {R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)"});
-}
+constexpr const char* o200k_expression =
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+Json o200k() { return splits({o200k_expression}); }
+Json tiny_aya() { return splits({R"(\d{1,3}(?=(?:\d{3})*\b))", o200k_expression}); }
 Json tekken() {
   return splits(
       {R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)"});
@@ -96,17 +116,26 @@ Json standard() { return splits({R"([\p{P}\$\+<=>\^~\|]+)", gpt2_expression, R"(
 const PreRow rows[] = {
     {"gpt-2 phi-2 jina-es jina-de jina-v1-en jina-v2-es jina-v2-de jina-v2-code gigachat roberta-bpe exaone4 mpt olmo "
      "jais "
-     "trillion granite-docling mellum modern-bert a.x-4.0 minerva-7b-base",
+     "trillion granite-docling mellum modern-bert a.x-4.0",
      gpt2},
     {"llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano", llama3, "", true, true},
-    {"dbrx smaug-bpe chatglm-bpe glm4 seed-coder", llama3},
-    {"qwen2 deepseek-r1-qwen stablelm2 hunyuan megrez kormo", qwen2, "NFC"},
+    {"glm4 glm5", llama3, "", true},
+    {"dbrx smaug-bpe chatglm-bpe", llama3},
+    {"seed-coder", seed_coder},
+    {"exaone-moe", exaone_moe},
+    {"jais-2", jais2},
+    {"minicpm5", minicpm5, "", true},
+    {"ufakzeka", ufakzeka},
+    {"tiny_aya cohere2moe", tiny_aya},
+    {"solar-open grok-2", qwen2},
+    {"minimax-m2 talkie", o200k},
+    {"qwen2 deepseek-r1-qwen stablelm2 hunyuan megrez kormo f2llmv2", qwen2, "NFC"},
     {"qwen35", qwen35, "NFC"},
     {"bailingmoe bailingmoe2 llada-moe", bailing},
     {"gpt-4o llama4 gpt-oss kanana2", o200k, "", true},
     {"tekken", tekken, "", true, true},
     {"kimi-k2", kimi},
-    {"starcoder refact command-r smollm codeshell exaone minerva", digits_apart},
+    {"starcoder refact command-r smollm codeshell exaone minerva-7b minerva mellum2", digits_apart},
     {"deepseek-llm", deepseek_llm},
     {"deepseek-coder", deepseek_coder},
     {"deepseek-v3 hunyuan-dense joyai-llm", deepseek_v3},

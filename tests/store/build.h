@@ -98,10 +98,10 @@ struct GgufFile {
   }
 };
 
-/// The smallest llama: width 8, 2 heads of 4, 1 key/value head, hidden 6, one layer, 5 words.
-inline GgufFile tiny_llama_gguf() {
+/// The smallest llama: width 8, 2 heads of 4, 1 key/value head, hidden 6, one layer (whatever `blocks` says), 5 words.
+inline GgufFile tiny_llama_gguf(uint32_t blocks = 1) {
   GgufFile f;
-  f.key("general.architecture", "llama").key("llama.block_count", 1u).key("llama.context_length", 16u);
+  f.key("general.architecture", "llama").key("llama.block_count", blocks).key("llama.context_length", 16u);
   f.key("llama.embedding_length", 8u).key("llama.feed_forward_length", 6u).key("llama.attention.head_count", 2u);
   f.key("llama.attention.head_count_kv", 1u).key("llama.attention.layer_norm_rms_epsilon", 1e-5f);
   f.words("tokenizer.ggml.tokens", {"a", "b", "c", "d", "\xEA\xB0\x80"});

@@ -59,6 +59,23 @@ TEST(Scope, LlamaFromGguf) {
   EXPECT_EQ(attention.weight("v_proj.weight", 4, 8).bytes, source->find("blk.0.attn_v.weight")->bytes.data());
 }
 
+// Drafts that ship with a model: one layer more, which guesses the token after the next.
+TEST(Scope, LayersThatGuessAheadAreNotAskedFor) {
+  auto with = [](const char* name) {
+    GgufFile f = tiny_llama_gguf(2);
+    f.key("llama.nextn_predict_layers", 1u).tensor(name, {6, 8}, counted(48));
+    return f;
+  };
+  TemporaryFolder folder;
+  auto source = opened(folder, with("blk.1.nextn.eh_proj.weight"));
+  EXPECT_EQ(source->config().integer("num_hidden_layers"), 1);
+  EXPECT_NO_THROW(ask_all(source, source->config()));
+  for (const char* stray : {"blk.0.nextn.eh_proj.weight", "blk.2.ffn_up.weight", "blk.x"}) {
+    source = opened(folder, with(stray));
+    EXPECT_THROW(ask_all(source, source->config()), Error) << stray;
+  }
+}
+
 TEST(Scope, QuantizedRowsMoveWhole) {
   TemporaryFolder folder;
   GgufFile f;

@@ -1,6 +1,7 @@
 // Every matcher written by hand cuts as its expression does in PCRE2, on random text.
 #include "base/error.h"
 #include "support.h"
+#include "text/pre_table.h"
 #include "text/splitter.h"
 #include "tokenizer_samples.h"
 
@@ -35,6 +36,22 @@ TEST(Splitter, KnownCuts) {
   auto gpt2 = make_splitter(gpt2_expression, Dialect::oniguruma, "test");
   EXPECT_EQ(cuts(*gpt2, "I'm  here, 안녕\n\n x"), "I|'m| | here|,| 안녕|\n\n| x|");
   EXPECT_EQ(cuts(*gpt2, "a   "), "a|   |");
+}
+
+// Names of GGUF's "tokenizer.ggml.pre" whose expressions differ in little.
+TEST(Splitter, NamedOnesCutAsTheirModelsDo) {
+  auto cut = [](const char* pre, const std::string& text) {
+    const Json first = pre_row(pre, "").pre_tokenizer()["pretokenizers"][0];
+    return cuts(*make_splitter(first["pattern"]["Regex"], Dialect::oniguruma, pre), text);
+  };
+  EXPECT_EQ(cut("llama-bpe", "in 2026"), "in| |202|6|");
+  EXPECT_EQ(cut("glm4", "in 2026"), "in| |202|6|");
+  EXPECT_EQ(cut("seed-coder", "in 2026"), "in| |2|0|2|6|");
+  EXPECT_EQ(cut("solar-open", "I'LL in 26"), "I|'LL| in| |2|6|");
+  EXPECT_EQ(cut("ufakzeka", "Ali'nin 26"), "Ali|'nin| |2|6|");
+  EXPECT_EQ(cut("exaone-moe", "마당은 새벽부터 열려 26"), "마당은 새벽부터 열려| |2|6|");
+  EXPECT_EQ(cut("jais-2", "a" + std::string(7, ' ') + "b"), "a|    |  | b|");
+  EXPECT_EQ(cut("tiny_aya", "1234567"), "1|234|567|");
 }
 
 TEST(Pattern, DollarIsTheEndOfALineOnlyForOniguruma) {
