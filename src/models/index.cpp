@@ -18,6 +18,7 @@ constexpr Architecture known[] = {
     {"qwen3_moe", "Qwen", build_qwen3_moe, "Qwen 3 MoE"},
     {"smollm3", "SmolLM", build_smollm3, "SmolLM 3; every fourth layer without positions"},
     {"granite", "Granite", build_granite, "Granite 3, dense; four multipliers"},
+    {"granitemoe", "Granite", build_granite_moe, "Granite 3 with experts"},
     {"olmo2", "OLMo", build_olmo2, "OLMo 2; norms after the sublayers"},
     {"exaone", "EXAONE", build_exaone, "EXAONE 3.0, 3.5"},
     {"exaone4", "EXAONE", build_exaone4, "EXAONE 4.0; windows with positions, full layers without"},

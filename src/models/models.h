@@ -19,6 +19,7 @@ std::unique_ptr<Model> build_qwen3_moe(const Config& config, const Scope& scope)
 std::unique_ptr<Model> build_qwen3(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_smollm3(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_granite(const Config& config, const Scope& scope);
+std::unique_ptr<Model> build_granite_moe(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_olmo2(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_exaone(const Config& config, const Scope& scope);
 std::unique_ptr<Model> build_exaone4(const Config& config, const Scope& scope);

@@ -20,11 +20,7 @@ struct ExaoneMoeShape : SparseShape {
     choose_by_sigmoid(config);
     head_norm = true;
     for (const std::string& kind : kinds) rotates.push_back(window == 0 || kind == "sliding_attention");
-    first_sparse = config.integer("first_k_dense_replace", 1);
-    const Json given = config.keys().value("mlp_layer_types", Json::array());
-    for (int i = 0; i < layers; ++i)
-      with_experts.push_back(given.size() == static_cast<size_t>(layers) ? given[static_cast<size_t>(i)] == "sparse"
-                                                                         : i >= first_sparse);
+    for (const Json& type : config.keys().at("mlp_layer_types")) with_experts.push_back(type == "sparse");
   }
   bool sparse(int layer) const { return with_experts[static_cast<size_t>(layer)]; }
 };

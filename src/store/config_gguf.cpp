@@ -24,6 +24,10 @@ std::string model_type_of(const Gguf& g) {
   if (name == "granitehybrid" && g.flag("granitehybrid.rope.scaling.finetuned", false) &&
       !g.has("granitehybrid.attention.scale"))
     return "bamba";
+  // Granite 4 in sizes that only attend has the name of Granite 3 with experts; beside them, or in their place, it has
+  // an MLP.
+  if (name == "granitemoe" && !g.find("blk.0.ffn_up_shexp.weight") && !g.find("blk.0.ffn_up.weight"))
+    return "granitemoe";
   // Solar Open is a GLM-4 MoE without norms on heads and biases; the others are not built.
   if (name == "glm4moe" && (g.find("blk.0.attn_q_norm.weight") || g.find("blk.0.attn_q.bias"))) return "glm4_moe";
   for (const GgufName& n : gguf_names)

@@ -202,6 +202,24 @@ void set_layer_types(Json& keys, const std::string& where) {
   keys["layer_types"] = types;
 }
 
+/// EXAONE MoE: which layers have experts; where they are not listed, those behind the first dense ones.
+void set_mlp_layer_types(Json& keys, const std::string& where) {
+  if (keys.at("model_type") != "exaone_moe") return;
+  const size_t layers = keys.at("layer_types").size();
+  if (!keys.contains("mlp_layer_types")) {
+    const Json dense = keys.at("first_k_dense_replace");
+    if (!dense.is_number_integer()) refuse("first_k_dense_replace", where, "a number", dense);
+    keys["mlp_layer_types"] = Json::array();
+    for (size_t i = 0; i < layers; ++i) keys["mlp_layer_types"].push_back(Json(i) < dense ? "dense" : "sparse");
+  }
+  const Json& types = keys.at("mlp_layer_types");
+  if (!types.is_array() || types.size() != layers)
+    refuse("mlp_layer_types", where, fmt::format("{} names", layers), types);
+  for (const Json& type : types)
+    if (type != "dense" && type != "sparse") refuse("mlp_layer_types", where, "dense, sparse", type);
+  keys["first_k_dense_replace"] = std::find(types.begin(), types.end(), Json("sparse")) - types.begin();  // the list's
+}
+
 constexpr std::string_view rope_types[] = {"default", "linear", "dynamic", "yarn", "llama3", "longrope"};
 
 /// One set of rope keys, of any age, in the new names. `outer` has what older files keep beside them.
@@ -354,6 +372,7 @@ Json normalised(const Json& given, const std::string& where) {
   derive_lfm2(keys, where);
   derive_rwkv(keys, where);
   set_layer_types(keys, where);
+  set_mlp_layer_types(keys, where);
   if (keys.contains("num_attention_heads"))
     derive_attention(keys, where);
   else if (keys.contains("time_step_rank"))

@@ -33,7 +33,8 @@ constexpr std::string_view written[] = {"llama",       "mistral",
                                         "mamba2",      "granitemoehybrid",
                                         "nemotron_h",  "qwen3_next",
                                         "rwkv6",       "rwkv7",
-                                        "exaone_moe",  "solar_open"};
+                                        "exaone_moe",  "solar_open",
+                                        "granitemoe"};
 
 /// What llama.cpp has a name for and computes otherwise: its own files of Bamba give other logits than the model.
 constexpr std::string_view computed_otherwise[] = {"bamba"};
@@ -156,20 +157,11 @@ class Writing {
     out_.flag("expert_weights_norm", c_.flag("norm_topk_prob", is(c_, {"exaone_moe", "solar_open"})));
     if (is(c_, {"exaone_moe"})) {
       put("expert_shared_feed_forward_length", c_.integer("moe_intermediate_size") * c_.integer("n_shared_experts"));
-      if (!dense_first()) out_.refuse("mlp_layer_types");
     } else if (is(c_, {"solar_open"})) {
       put("leading_dense_block_count", int64_t{0});  // experts in every layer
     } else {
       put("rope.dimension_count", c_.integer("qk_rope_head_dim"));
     }
-  }
-
-  /// Whether layers without experts are the first ones, as many as first_k_dense_replace says.
-  bool dense_first() const {
-    const Json types = c_.keys().value("mlp_layer_types", Json::array());
-    for (size_t i = 0; i < types.size(); ++i)
-      if ((types[i] == "sparse") != (static_cast<int64_t>(i) >= c_.integer("first_k_dense_replace"))) return false;
-    return true;
   }
 
   void forms() {

@@ -316,6 +316,8 @@ const std::vector<LayoutRules>& gguf_rules() {
       {Layout::gguf, "qwen2_moe", gguf_qwen_moe, {}},
       {Layout::gguf, "qwen3_moe", gguf_qwen_moe, {}},
       {Layout::gguf, "granite", gguf_llama, {}},
+      {Layout::gguf, "granitemoe", gguf_llama, {}},
+      {Layout::gguf, "granitemoe", gguf_granite_hybrid, {}},
       {Layout::gguf, "smollm3", gguf_llama, {}},
       {Layout::gguf, "olmo2", gguf_norms_after, {}},
       {Layout::gguf, "exaone4", gguf_norms_after, {}},

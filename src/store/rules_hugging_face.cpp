@@ -119,6 +119,7 @@ const std::vector<LayoutRules>& hugging_face_rules() {
       {Layout::hugging_face, "stablelm", hf_stablelm, {}},
       {Layout::hugging_face, "mamba2", hf_mamba2, {}},
       {Layout::hugging_face, "nemotron_h", hf_nemotron_h, {"mtp.{...}"}},
+      {Layout::hugging_face, "granitemoe", hf_granite_hybrid, {}},
       {Layout::hugging_face, "granitemoehybrid", hf_granite_hybrid, {}},
       // Copies of the shared blocks, where a file keeps them.
       {Layout::hugging_face, "zamba2", {}, {"model.layers.{}.shared_transformer.{...}"}},

@@ -100,7 +100,7 @@ TEST(Convert, WhatGgufHolds) {
     } catch (const Error& e) {
       EXPECT_EQ(e.kind(), Kind::unsupported) << e.what();
     }
-  EXPECT_EQ(held, "deepseek-v3 llama2-gqa mamba mistral-swa mixtral qwen2 tiny-granitemoehybrid ");
+  EXPECT_EQ(held, "deepseek-v3 granitemoe llama2-gqa mamba mistral-swa mixtral qwen2 tiny-granitemoehybrid ");
 }
 
 TEST(Convert, TypesAreKeptWhereTheOtherFileHasThem) {

@@ -158,6 +158,51 @@ Json qwen3_next(Random& r) {
   return keys["num_hidden_layers"] = keys["layer_types"].size(), keys;
 }
 
+/// EXAONE MoE and Solar Open: experts chosen as DeepSeek-V3 chooses.
+Json sigmoid_experts(Random& r, const char* type) {
+  Json keys = Sizes(r).keys(type);
+  const int64_t layers = r.between(2, 4), groups = r.between(1, 2);
+  keys.update({{"num_hidden_layers", layers},
+               {"num_experts_per_tok", 2},
+               {"moe_intermediate_size", r.between(3, 8)},
+               {"n_group", groups},
+               {"topk_group", r.between(1, groups)},
+               {"routed_scaling_factor", 1.7},
+               {"norm_topk_prob", r.below(2) == 0},
+               {"tie_word_embeddings", r.below(2) == 0},
+               {"rms_norm_eps", 1e-4}});
+  return keys;
+}
+Json solar_open(Random& r) {
+  Json keys = sigmoid_experts(r, "solar_open");
+  keys.update({{"n_routed_experts", 4}, {"n_shared_experts", r.between(1, 2)}, {"partial_rotary_factor", 0.5}});
+  return keys;
+}
+Json exaone_moe(Random& r) {
+  Json keys = sigmoid_experts(r, "exaone_moe");
+  const int64_t layers = keys["num_hidden_layers"];
+  keys.update({{"num_experts", 4},
+               {"num_shared_experts", r.between(1, 2)},
+               {"first_k_dense_replace", r.between(0, layers - 1)},
+               {"sliding_window", 4}});
+  for (int64_t i = 0; i < layers; ++i)
+    keys["layer_types"].push_back(i % 2 == 0 ? "sliding_attention" : "full_attention");
+  return keys;
+}
+
+Json granite_moe(Random& r) {
+  Json keys = Sizes(r).keys("granitemoe");
+  keys.update({{"num_hidden_layers", r.between(1, 2)},
+               {"num_local_experts", r.between(2, 4)},
+               {"num_experts_per_tok", r.between(1, 2)},
+               {"embedding_multiplier", 3.0},
+               {"residual_multiplier", 0.4},
+               {"attention_multiplier", 0.2},
+               {"logits_scaling", 2.0},
+               {"tie_word_embeddings", r.below(2) == 0}});
+  return keys.erase("head_dim"), keys;
+}
+
 Json rwkv(Random& r, const char* type) {
   const int64_t head = r.between(2, 5), heads = r.between(1, 3);
   Json keys = {{"model_type", type},
@@ -204,7 +249,8 @@ INSTANTIATE_TEST_SUITE_P(All, GgufFamily,
                                          Family{"falcon_mamba", falcon_mamba}, Family{"mamba2", mamba2},
                                          Family{"granite_hybrid", granite_hybrid}, Family{"nemotron_h", nemotron_h},
                                          Family{"qwen3_next", qwen3_next}, Family{"rwkv6", rwkv6},
-                                         Family{"rwkv7", rwkv7}),
+                                         Family{"rwkv7", rwkv7}, Family{"solar_open", solar_open},
+                                         Family{"exaone_moe", exaone_moe}, Family{"granite_moe", granite_moe}),
                          [](const auto& info) { return info.param.name; });
 
 // Older files' names are read and no longer written.
@@ -338,6 +384,11 @@ TEST(GgufFamilies, WhatLlamaCppHasNoPlaceForIsRefusedByName) {
   EXPECT_PRED2(says, refused(nemotron_h(r), {{"layers_block_type", {"mlp", "moe", "full_attention"}}}), "layer_types");
   EXPECT_PRED2(says, refused(qwen3_next(r), {{"linear_value_head_dim", 11}}), "linear_value_head_dim");
   EXPECT_PRED2(says, refused(qwen3_next(r), {{"norm_topk_prob", false}}), "norm_topk_prob");
+  Json mixed = exaone_moe(r);
+  mixed.update({{"num_hidden_layers", 2},
+                {"first_k_dense_replace", 1},
+                {"layer_types", {"sliding_attention", "full_attention"}}});
+  EXPECT_PRED2(says, refused(mixed, {{"mlp_layer_types", {"sparse", "dense"}}}), "mlp_layer_types");
 }
 
 }  // namespace

@@ -69,6 +69,15 @@ def _(p):
                  logits_scaling=p("logits", 1.0, (8.0, 3.0)))
 
 
+@case("granitemoe", "GraniteMoeForCausalLM", "experts, biases, activation, tied head, multipliers")
+def _(p):
+    return dense(p, "granitemoe", keys=("attention_bias",), intermediate_size=p("inter", 12, (10, 20)),
+                 num_local_experts=p("experts", 3, (2, 5)),
+                 num_experts_per_tok=p("chosen", 2, (1, 2)), embedding_multiplier=p("emb", 3.0, (1.0, 12.0)),
+                 residual_multiplier=p("res", 0.4, (1.0, 0.22)), attention_multiplier=p("attn", 0.2, (1.0, 0.0625)),
+                 logits_scaling=p("logits", 2.0, (1.0, 8.0)))
+
+
 @case("glm4-flags", "Glm4ForCausalLM", "biases or none, tied head, how much of a head rotates")
 def _(p):
     return dense(p, "glm4", shapes=[(4, 2, 12), (6, 2, 8), (4, 2, 16)], keys=("attention_bias",), act=("silu", "gelu"),

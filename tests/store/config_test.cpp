@@ -75,6 +75,12 @@ TEST(Config, Mamba2UnderEveryName) {
   EXPECT_EQ(with("zamba2", R"("layers_block_type": ["mamba", "hybrid", "mamba"])").integer("head_dim"), 8);
   EXPECT_THROW(with("zamba2", R"("layers_block_type": ["mamba", "moe", "mamba"])"), Error);
   EXPECT_THROW(with("nemotron_h", R"("hybrid_override_pattern": "MX")"), Error);
+  EXPECT_EQ(with("exaone_moe", R"("sliding_window": 4)").keys().at("mlp_layer_types"),
+            Json({"dense", "sparse", "sparse"}));
+  EXPECT_EQ(with("exaone_moe", R"("mlp_layer_types": ["dense", "dense", "sparse"])").integer("first_k_dense_replace"),
+            2);
+  for (const char* types : {R"("sparse")", R"(["sparse"])", R"(["dense", "sparse", "none"])", R"([1, 2, 3])"})
+    EXPECT_THROW(with("exaone_moe", (std::string("\"mlp_layer_types\": ") + types).c_str()), Error) << types;
   EXPECT_THROW(with("bamba", R"("mamba_n_heads": 3)"), Error);
   EXPECT_THROW(with("bamba", R"("mamba_n_heads": 4, "time_step_limit": [2, 1])"), Error);
 }
