@@ -3,8 +3,8 @@
 // and perhaps a norm after each sublayer.
 #include <optional>
 
-#include "models/decoder.h"
 #include "models/models.h"
+#include "models/sparse_block.h"
 
 namespace madang {
 namespace {
@@ -23,10 +23,7 @@ struct GraniteShape : TransformerShape {
 
 struct GraniteMoeShape : GraniteShape {
   GraniteMoeShape(const Config& config, const Scope& scope) : GraniteShape(config, scope) {
-    experts.emplace();
-    experts->width = width, experts->hidden = hidden, experts->act = act, experts->router = "router.layer";
-    experts->experts = static_cast<int>(config.integer("num_local_experts"));
-    experts->chosen = static_cast<int>(config.integer("num_experts_per_tok"));
+    experts = experts_of(*this, config), experts->router = "router.layer";
   }
 };
 

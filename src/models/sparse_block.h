@@ -38,6 +38,15 @@ struct SparseBlock {
   StateSpec state() const { return attn.state(); }
 };
 
+/// Experts of the MLP's width, as many as the configuration says.
+inline Moe::Shape experts_of(const TransformerShape& m, const Config& c) {
+  Moe::Shape experts;
+  experts.width = m.width, experts.hidden = m.hidden, experts.act = m.act;
+  experts.experts = static_cast<int>(c.integer("num_local_experts"));
+  experts.chosen = static_cast<int>(c.integer("num_experts_per_tok"));
+  return experts;
+}
+
 /// What SparseBlock asks of a shape, for models with one kind of attention.
 struct SparseShape : TransformerShape {
   Moe::Shape experts;
@@ -46,11 +55,7 @@ struct SparseShape : TransformerShape {
   int64_t first_sparse = 0;
 
   SparseShape(const Config& c, const Scope& scope, std::string_view eps_key = "rms_norm_eps")
-      : TransformerShape(c, scope, eps_key) {
-    experts.width = width, experts.hidden = hidden, experts.act = act;
-    experts.experts = static_cast<int>(c.integer("num_local_experts"));
-    experts.chosen = static_cast<int>(c.integer("num_experts_per_tok"));
-  }
+      : TransformerShape(c, scope, eps_key), experts(experts_of(*this, c)) {}
   /// DeepSeek-V3's routing, which others took over: sigmoids, a bias for the choice, groups judged by their best two.
   void choose_by_sigmoid(const Config& c) {
     experts.score = Moe::Shape::Score::sigmoid, experts.correction = true;

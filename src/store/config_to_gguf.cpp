@@ -154,7 +154,7 @@ class Writing {
     }
     if (!is(c_, {"deepseek_v2", "deepseek_v3", "exaone_moe", "solar_open"})) return;
     put("expert_gating_func", int64_t{is(c_, {"deepseek_v2"}) ? 1 : 2});
-    out_.flag("expert_weights_norm", c_.flag("norm_topk_prob", is(c_, {"exaone_moe", "solar_open"})));
+    out_.flag("expert_weights_norm", c_.flag("norm_topk_prob", false));
     if (is(c_, {"exaone_moe"})) {
       put("expert_shared_feed_forward_length", c_.integer("moe_intermediate_size") * c_.integer("n_shared_experts"));
     } else if (is(c_, {"solar_open"})) {

@@ -72,7 +72,7 @@ struct Scope::State {
     for (std::string_view before : {"blk.", "model.layers."})
       if (int64_t layer = 0; more > 0 && name.starts_with(before)) {
         std::from_chars(name.data() + before.size(), name.data() + name.size(), layer);
-        return layer >= layers && layer < layers + more;
+        return layer >= layers && layer - layers < more;  // a sum of two numbers of a file could overflow
       }
     return false;
   }

@@ -1,5 +1,6 @@
 // Weights by name and shape: the rules, their errors, and every golden file of the first six families.
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "store/ask.h"
@@ -73,6 +74,15 @@ TEST(Scope, LayersThatGuessAheadAreNotAskedFor) {
   for (const char* stray : {"blk.0.nextn.eh_proj.weight", "blk.2.ffn_up.weight", "blk.x"}) {
     source = opened(folder, with(stray));
     EXPECT_THROW(ask_all(source, source->config()), Error) << stray;
+  }
+  // A repository's last layer taken for such a one, whatever number of them the file says.
+  source = open_source(data_folder() + "/models/llama2-gqa");
+  Json keys = source->config().keys();
+  keys["num_hidden_layers"] = keys["num_hidden_layers"].get<int64_t>() - 1, keys.erase("layer_types");
+  EXPECT_THROW(ask_all(source, Config(keys, "")), Error);
+  for (const int64_t more : {int64_t{1}, std::numeric_limits<int64_t>::max()}) {
+    keys["num_nextn_predict_layers"] = more;
+    EXPECT_NO_THROW(ask_all(source, Config(keys, "")));
   }
 }
 

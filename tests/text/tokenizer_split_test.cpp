@@ -1,4 +1,5 @@
-// Every matcher written by hand cuts as its expression does in PCRE2, on random text.
+// Every matcher written by hand cuts as its expression does in PCRE2, on random text; expressions that GGUF names cut
+// as their models' do.
 #include "base/error.h"
 #include "support.h"
 #include "text/pre_table.h"
