@@ -57,7 +57,9 @@ int64_t one(const Json& keys, const char* key) {
 /// Layers behind the last, which guess the token after the next, count as blocks in GGUF.
 void set_layers(const Gguf& g, const std::string& prefix, Json& keys) {
   const int64_t guessing = g.integer(prefix + "nextn_predict_layers", 0), blocks = one(keys, "num_hidden_layers");
-  if (guessing <= 0 || guessing >= blocks) return;
+  if (guessing == 0) return;
+  if (guessing < 0 || guessing >= blocks)
+    refuse("nextn_predict_layers", g.path(), fmt::format("< {}", blocks), guessing);
   keys["num_hidden_layers"] = blocks - guessing, keys["num_nextn_predict_layers"] = guessing;
 }
 

@@ -62,9 +62,9 @@ TEST(Scope, LlamaFromGguf) {
 
 // Drafts that ship with a model: one layer more, which guesses the token after the next.
 TEST(Scope, LayersThatGuessAheadAreNotAskedFor) {
-  auto with = [](const char* name) {
+  auto with = [](const char* name, uint32_t ahead = 1) {
     GgufFile f = tiny_llama_gguf(2);
-    f.key("llama.nextn_predict_layers", 1u).tensor(name, {6, 8}, counted(48));
+    f.key("llama.nextn_predict_layers", ahead).tensor(name, {6, 8}, counted(48));
     return f;
   };
   TemporaryFolder folder;
@@ -75,6 +75,9 @@ TEST(Scope, LayersThatGuessAheadAreNotAskedFor) {
     source = opened(folder, with(stray));
     EXPECT_THROW(ask_all(source, source->config()), Error) << stray;
   }
+  for (const uint32_t ahead : {2u, ~0u})
+    EXPECT_TRUE(says(message_of([&] { opened(folder, with("blk.1.x.weight", ahead))->config(); }),
+                     {"nextn_predict_layers", "< 2"}));
   // A repository's last layer taken for such a one, whatever number of them the file says.
   source = open_source(data_folder() + "/models/llama2-gqa");
   Json keys = source->config().keys();
