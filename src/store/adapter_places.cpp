@@ -69,6 +69,8 @@ std::vector<AdapterPlace> adapter_places(const std::string& layer, int64_t rows,
       const std::string module = without_weight(filled(rule.stored, pieces));
       if (rule.make == latent_keys || rule.make == latent_values)
         places.push_back(latent_place(module, config, last_piece(pieces), rule.make == latent_values));
+      else if (rule.make == upper_rows || rule.make == lower_rows)
+        places.push_back({.module = module, .begin = rule.make == lower_rows ? rows : 0, .out = 2 * rows});
       else if (!rule.make || rule.make == transpose)
         places.push_back({.module = module});
     }

@@ -173,5 +173,17 @@ TEST(Adapter, RefusesWhatItIsNot) {
   EXPECT_THROW(Adapter::read("/nowhere", Adapter::Use::answer), Error);
 }
 
+// peft trains the one matrix that a repository keeps of a gate and what it gates.
+TEST(AdapterPlaces, HalvesOfOneModule) {
+  const Config c(Json{{"model_type", "granitemoehybrid"}}, "");
+  const auto gate = adapter_places("model.layers.0.shared_mlp.gate_proj", 6, c)[0],
+             up = adapter_places("model.layers.0.shared_mlp.up_proj", 6, c)[0];
+  EXPECT_EQ(gate.module, "model.layers.0.shared_mlp.input_linear");
+  EXPECT_EQ(up.module, gate.module);
+  EXPECT_EQ(gate.begin, 0);
+  EXPECT_EQ(up.begin, 6);
+  EXPECT_EQ(up.out, 12);
+}
+
 }  // namespace
 }  // namespace madang
