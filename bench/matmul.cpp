@@ -31,7 +31,7 @@ void run(ThreadPool& pool, const Kernels& k, const Format& format, int64_t token
   w.bytes = bytes.data();
   Buffer x(DType::f32, {tokens, cols}), y(DType::f32, {tokens, rows});
   for (int64_t i = 0; i < tokens * cols; ++i) x.f32()[i] = static_cast<float>(random.normal());
-  Int8Rows q{.rows = tokens, .cols = cols, .tile = Int8Rows::tile_of(tokens)};
+  Int8Rows q{.rows = tokens, .cols = cols, .tile = k.int8_tile(tokens)};
   Buffer code(DType::i8, {q.slots(), 32}), scale(DType::f32, {q.slots()}), low(DType::f32, {q.slots()}),
       less(DType::i32, {3, q.slots()});
   q.code = static_cast<int8_t*>(code.view().data), q.scale = scale.f32(), q.low = low.f32();

@@ -47,10 +47,7 @@ Json as_json(const Findings& f) {
   for (const Cache& c : f.host.caches)
     caches.push_back({{"level", c.level}, {"type", c.type}, {"bytes", c.bytes}, {"shared_by", c.shared}});
   for (const KernelsRow& k : f.known)
-    kernels.push_back({{"name", k.name},
-                       {"granted", k.granted && !k.wrong},
-                       {"wrong", k.wrong},
-                       {"about", k.about.in(Language::english)}});
+    kernels.push_back({{"name", k.name}, {"granted", k.granted}, {"about", k.about.in(Language::english)}});
   for (const Format& format : formats()) {
     const Way way = way_of(format);
     ways.push_back({{"name", format.name},
@@ -142,7 +139,6 @@ void show_choice(const Findings& f, Surroundings& around, Page page) {
     page.row("  " + std::string(k.name), around.words(k.about) + "  " +
                                              styled(around, Style::dim,
                                                     around.words(!k.granted         ? say("not granted here")
-                                                                 : k.wrong          ? say("its products are wrong here")
                                                                  : k.only_if_forced ? say("only if MADANG_ISA asks")
                                                                                     : say("granted"))));
   page.row(say("threads"), std::to_string(f.threads));

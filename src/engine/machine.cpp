@@ -73,7 +73,7 @@ double integer_rate(ThreadPool& pool, const Kernels& k) {
   const Panels panels = pack(weight, pool);
   Buffer x(DType::f32, {tokens, cols}), y(DType::f32, {tokens, rows * 64});
   std::fill(x.f32(), x.f32() + tokens * cols, 0.5f);
-  Int8Rows q{.rows = tokens, .cols = cols, .tile = Int8Rows::tile_of(tokens)};
+  Int8Rows q{.rows = tokens, .cols = cols, .tile = k.int8_tile(tokens)};
   std::vector<int8_t> code(static_cast<size_t>(q.slots() * 32));
   std::vector<float> scale(static_cast<size_t>(q.slots())), low(scale.size());
   std::vector<int32_t> less(scale.size() * 3);

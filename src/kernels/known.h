@@ -11,7 +11,6 @@ struct KernelsRow {
   std::string_view name;  ///< as MADANG_ISA takes it
   Text about;
   bool granted = false;         ///< by this processor and operating system
-  bool wrong = false;           ///< and yet its products are not the reference's
   bool only_if_forced = false;  ///< twins for tests
 };
 

@@ -27,10 +27,9 @@ enum class Act { silu, gelu_tanh, gelu_erf, relu, relu2, sigmoid, tanh, softplus
 /// Rows of activations as the integer kernels take them: 32 values share a scale,
 /// x = scale * code, code = round to nearest even of x / scale, scale = max |x| / 127 over the group, no number if an x
 /// is not finite.
-/// Rows stand in tiles of up to `most` so that a kernel which takes some of them together reads one stream: group g of
-/// row t has the slot (t / tile * groups + g) * tile + t % tile.
+/// Rows stand in tiles so that a kernel which takes some of them together (Kernels::tokens) reads one stream: group g
+/// of row t has the slot (t / tile * groups + g) * tile + t % tile.
 struct Int8Rows {
-  static constexpr int64_t most = 12;  ///< divided by every kernel's own number of rows, save the last ones
   int64_t rows = 0, cols = 0, tile = 1;
   int8_t* code = nullptr;  // [slots, 32]
   float* scale = nullptr;  // [slots]
@@ -43,7 +42,6 @@ struct Int8Rows {
   /// Low and high sum together.
   static int32_t whole(int32_t less) { return static_cast<int16_t>(less) + (less >> 16); }
 
-  static int64_t tile_of(int64_t rows) { return rows < most ? rows : most; }
   int64_t groups() const { return cols / 32; }
   int64_t slots() const { return tile ? (rows + tile - 1) / tile * tile * groups() : 0; }
   int64_t slot(int64_t row, int64_t group) const { return (row / tile * groups() + group) * tile + row % tile; }
@@ -220,6 +218,9 @@ struct ConvTask {
 
 struct Kernels {
   const char* name;  ///< as MADANG_ISA takes it
+  int64_t tokens;    ///< that matmul_fast takes together where there are as many: its rows lie in tiles of int8_tile()
+
+  int64_t int8_tile(int64_t rows) const { return rows < tokens ? rows : tokens; }  ///< Int8Rows::tile of so many rows
 
   // ---- products with a weight: y[t, r] = sum_k w[r, k] x[t, k] for rows [begin, end), tokens [0, n)
   /// float32 activations, the weight decoded to float32, eight lanes. y has stride y_stride.

@@ -12,12 +12,12 @@ namespace {
 constexpr int64_t row_grain = 32;
 
 Int8Rows to_int8(Ctx& c, Tensor x) {
-  Int8Rows q{.rows = x.rows(), .cols = x.cols(), .tile = Int8Rows::tile_of(x.rows())};
+  Int8Rows q{.rows = x.rows(), .cols = x.cols(), .tile = c.kernels.int8_tile(x.rows())};
   q.code = c.arena.take_array<int8_t>(q.slots() * 32);
   q.scale = c.arena.take_array<float>(q.slots());
   q.low = c.arena.take_array<float>(q.slots());
   q.less = c.arena.take_array<int32_t>(q.slots() * 3);
-  c.pool.parallel(q.rows, Int8Rows::most,
+  c.pool.parallel(q.rows, c.kernels.tokens,
                   [&](int64_t begin, int64_t end) { c.kernels.to_int8(x.f32(), begin, end, q); });
   return q;
 }

@@ -73,7 +73,7 @@ struct Int8 {
   std::vector<int32_t> less;
   Int8Rows rows;
   Int8(const Kernels& k, const float* x, int64_t n, int64_t cols)
-      : rows{.rows = n, .cols = cols, .tile = Int8Rows::tile_of(n)} {
+      : rows{.rows = n, .cols = cols, .tile = k.int8_tile(n)} {
     const auto slots = static_cast<size_t>(rows.slots());
     code.resize(slots * 32), scale.resize(slots), low.resize(slots), less.resize(slots * 3);
     rows.code = code.data(), rows.scale = scale.data(), rows.low = low.data(), rows.less = less.data();

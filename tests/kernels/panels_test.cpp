@@ -83,7 +83,7 @@ TEST(Panels, EveryInstructionSetGivesTheReferenceBits) {
       EXPECT_EQ(std::memcmp(ref.data(), first.data(), size * 4), 0) << f.name << ": kept and loose panels";
       for (const Kernels* k : tables()) {
         std::vector<float> many(size), one(size);
-        k->matmul_fast(p, q.rows, 0, p.count(), many.data(), c.rows);
+        k->matmul_fast(p, Int8(*k, x.data(), n, c.cols).rows, 0, p.count(), many.data(), c.rows);
         EXPECT_EQ(std::memcmp(many.data(), ref.data(), size * 4), 0)
             << k->name << " " << f.name << " rows " << c.rows << " cols " << c.cols << " tokens " << n;
         for (int64_t t = 0; t < n; ++t) {
@@ -209,18 +209,19 @@ TEST(Panels, ProductsAreAsNearAsTheActivationsAre) {
 
 TEST(Panels, Int8RowsRoundToTheNearestCode) {
   Random random(test::seed());
-  for (const int64_t n : {1, 5, 12, 29}) {
+  for (const int64_t n : {1, 5, 12, 29, 35}) {
     const auto x = normals(random, n * 96, 3);
     for (const Kernels* k : tables()) {
       const Int8 q(*k, x.data(), n, 96), r(ref_kernels, x.data(), n, 96);
       for (int64_t t = 0; t < n; ++t)
         for (int64_t i = 0; i < 96; ++i) {
-          const auto slot = static_cast<size_t>(q.rows.slot(t, i / 32));
-          const auto at = slot * 32 + static_cast<size_t>(i % 32);
-          ASSERT_EQ(q.code[at], r.code[at]) << k->name;
-          ASSERT_EQ(q.scale[slot], r.scale[slot]) << k->name;
-          ASSERT_EQ(q.low[slot], r.low[slot]) << k->name;
-          ASSERT_NEAR(q.scale[slot] * q.code[at], x[static_cast<size_t>(t * 96 + i)], q.scale[slot] * 0.5001f);
+          const auto slot = static_cast<size_t>(q.rows.slot(t, i / 32)),
+                     right = static_cast<size_t>(r.rows.slot(t, i / 32));
+          const int8_t code = q.code[slot * 32 + static_cast<size_t>(i % 32)];
+          ASSERT_EQ(code, r.code[right * 32 + static_cast<size_t>(i % 32)]) << k->name;
+          ASSERT_EQ(q.scale[slot], r.scale[right]) << k->name;
+          ASSERT_EQ(q.low[slot], r.low[right]) << k->name;
+          ASSERT_NEAR(q.scale[slot] * code, x[static_cast<size_t>(t * 96 + i)], q.scale[slot] * 0.5001f);
         }
     }
   }

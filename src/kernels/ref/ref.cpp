@@ -5,6 +5,7 @@ namespace madang {
 
 const Kernels ref_kernels = {
     .name = "ref",
+    .tokens = 12,
     .matmul_exact = ref::matmul_exact,
     .matmul_fast = ref::matmul_fast,
     .to_int8 = ref::to_int8,

@@ -13,10 +13,9 @@ class EmulatedTiles {
  public:
   explicit EmulatedTiles(const simd::TileShapes& shapes) : shapes_(shapes) { assert(shapes.palette == 1); }
 
-  void zero(int to) { std::memset(tile_[to], 0, sizeof tile_[to]); }
   /// The rows of a tile from p on, `stride` bytes from one to the next.
   void load(int to, const void* p, int64_t stride) {
-    zero(to);
+    std::memset(tile_[to], 0, sizeof tile_[to]);
     for (int r = 0; r < shapes_.rows[to]; ++r)
       std::memcpy(tile_[to][r], static_cast<const int8_t*>(p) + r * stride, shapes_.row_bytes[to]);
   }
@@ -41,8 +40,10 @@ class EmulatedTiles {
 
   // The same as an instruction has them, which names its registers.
   template <int to>
-  void zero() {
-    zero(to);
+  void begin() {
+    int32_t row[panel_rows];
+    for (int32_t& sum : row) sum = simd::sums_begin;
+    load(to, row, 0);
   }
   template <int to>
   void load(const void* p, int64_t stride) {
@@ -57,8 +58,8 @@ class EmulatedTiles {
     multiply(sum, x, w);
   }
 
-  static EmulatedPanels::F load_sums(const int32_t* p) {
-    return EmulatedPanels::each([&](int i) { return static_cast<float>(p[i]); });
+  static EmulatedPanels::F load_sums(const float* p) {
+    return EmulatedPanels::each([&](int i) { return p[i] - simd::sums_begin_as_float; });
   }
 
  private:

@@ -13,6 +13,13 @@ struct alignas(64) TileShapes {
 };
 static_assert(sizeof(TileShapes) == 64);
 
+/// Tokens of a full tile: as many as it has rows.
+inline constexpr int tile_tokens = 16;
+
+/// Where sums begin: these bits plus an integer below 2^22 in size are, read as a float, 1.5 * 2^23 plus that integer.
+inline constexpr int32_t sums_begin = 0x4B400000;
+inline constexpr float sums_begin_as_float = 12582912;
+
 // Tiles 0 .. 3 hold sums, 4 and 5 codes of tokens, 6 and 7 codes of weights: of the last two kinds one is loaded while
 // the other is multiplied.
 inline constexpr int sums_in_flight = 4, tokens_tile = 4, weights_tile = 6;

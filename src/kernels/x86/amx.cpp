@@ -16,7 +16,10 @@ namespace {
 struct AmxTiles : AmxRegisters {
   using AmxRegisters::AmxRegisters;
 
-  static Avx512Panels::F load_sums(const int32_t* p) { return _mm512_cvtepi32_ps(_mm512_load_si512(p)); }
+  /// What they are without sums_begin: exact, as all that a group can sum to has less than 22 bits.
+  static Avx512Panels::F load_sums(const float* p) {
+    return _mm512_sub_ps(_mm512_load_ps(p), _mm512_set1_ps(simd::sums_begin_as_float));
+  }
 };
 
 }  // namespace

@@ -4,6 +4,8 @@
 // give it, and do not say that a load reads memory nor that a configuration reads all of it, so that what the program
 // stored there may not stand there yet.
 #pragma once
+#include <array>
+
 #include "kernels/simd/tile_shapes.h"
 
 namespace madang {
@@ -19,9 +21,15 @@ class AmxRegisters {
   AmxRegisters(const AmxRegisters&) = delete;
   AmxRegisters& operator=(const AmxRegisters&) = delete;
 
+  /// Of sums: every one of them at sums_begin, from one row of them that all rows of the tile read.
   template <int to>
-  [[gnu::always_inline]] static void zero() {
-    __asm__ volatile("tilezero %%tmm%c0" ::"i"(to));
+  [[gnu::always_inline]] static void begin() {
+    alignas(64) static constexpr auto row = [] {
+      std::array<int32_t, panel_rows> all;
+      all.fill(simd::sums_begin);
+      return all;
+    }();
+    load<to>(row.data(), 0);
   }
   template <int to>
   [[gnu::always_inline]] static void load(const void* p, int64_t stride) {

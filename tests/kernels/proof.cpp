@@ -1,4 +1,4 @@
-#include "kernels/proof.h"
+#include "proof.h"
 
 #include <cstring>
 #include <vector>
@@ -17,7 +17,7 @@ bool same_product(const Kernels& kernels, const ProductShape& shape, Random& ran
 
   std::vector<float> numbers(static_cast<size_t>(n * shape.cols));
   for (float& number : numbers) number = static_cast<float>(random.normal());
-  Int8Rows x{.rows = n, .cols = shape.cols, .tile = Int8Rows::tile_of(n)};
+  Int8Rows x{.rows = n, .cols = shape.cols, .tile = kernels.int8_tile(n)};
   const auto slots = static_cast<size_t>(x.slots());
   std::vector<int8_t> code(slots * 32);
   std::vector<float> scale(slots), low(slots);
@@ -33,10 +33,10 @@ bool same_product(const Kernels& kernels, const ProductShape& shape, Random& ran
 
 bool multiplies_right(const Kernels& kernels) {
   Random random(9);
-  // Q4_K: whole groups, minimums; Q6_K: halves of them, an offset. Tokens for tiles of 12 and 4 and for vectors;
-  // columns for more than a stretch of unpacked codes; rows for two panels, or one that is not full.
-  return same_product(kernels, {.form = 5, .rows = 5, .cols = 2304, .tokens = 19}, random) &&
-         same_product(kernels, {.form = 7, .rows = 20, .cols = 768, .tokens = 17}, random);
+  // Q4_K: whole groups, minimums; Q6_K: halves of them, an offset. Tokens for tiles of 16 (one and two), 8 and 4 and
+  // for vectors; columns for more than a stretch of unpacked codes; rows for two panels, or one that is not full.
+  return same_product(kernels, {.form = 5, .rows = 5, .cols = 2304, .tokens = 31}, random) &&
+         same_product(kernels, {.form = 7, .rows = 20, .cols = 768, .tokens = 45}, random);
 }
 
 }  // namespace madang
