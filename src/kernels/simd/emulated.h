@@ -161,6 +161,8 @@ struct Emulated {
 /// The panel vocabulary in plain C++, sixteen rows to a register.
 struct EmulatedPanels {
   static constexpr int lanes = 16, wide = 4;  // wide: registers of a row in products of floats
+  static constexpr int64_t reads_ahead = 64;  // of packed weights, by fetch(); 0: the processor does it
+  static void fetch(const void*) {}
   /// Tokens of a tile, for codes of so many bits.
   template <int bits>
   static constexpr int tokens = 12;

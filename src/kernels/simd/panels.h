@@ -110,15 +110,16 @@ struct PanelScales {
   }
 };
 
-/// The rows of one panel, walked group by group as they are packed. Nothing is fetched ahead by hand: the processor
-/// follows the one stream better, and on some the instructions that ask for lines are what holds the reading up.
+/// The rows of one panel, walked group by group as they are packed. P::reads_ahead bytes are fetched ahead by hand;
+/// none where the processor follows the one stream better, or where the instructions that ask for lines are what holds
+/// the reading up (both Zen).
 template <class P, PanelForm form>
 class PackedRows {
  public:
   static constexpr int R = panel_rows / P::lanes;  ///< registers of rows
 
   PackedRows(const Panels& w, int64_t panel)
-      : span_(w.bytes + w.span_at(panel, 0)), groups_(w.groups()), scales_(span_) {}
+      : span_(w.bytes + w.span_at(panel, 0)), groups_(w.groups()), scales_(span_), fetched_(span_) {}
 
   void begin(int64_t group) {
     if (group % form.span() == 0) {
@@ -129,6 +130,8 @@ class PackedRows {
       span_ = code_ + groups * form.code_bytes();
     }
     if constexpr (form.book()) book_.read(code_);
+    if constexpr (P::reads_ahead > 0)
+      for (; fetched_ < code_ + form.code_bytes(); fetched_ += 64) P::fetch(fetched_ + P::reads_ahead);
   }
   template <int v, int h>
   typename P::B codes(int r) const {
@@ -146,6 +149,7 @@ class PackedRows {
   const uint8_t *span_, *code_ = nullptr;  // the next span, and the group's codes in this one
   int64_t groups_;
   PanelScales<P, form, R> scales_;
+  const uint8_t* fetched_;  // what lies reads_ahead before it
 
   struct Nothing {};
   [[no_unique_address]] std::conditional_t<form.book(), BookGroup<P, form>, Nothing> book_;

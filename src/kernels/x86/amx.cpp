@@ -13,11 +13,18 @@ MADANG_REGION("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 namespace madang {
 namespace {
 
+// These processors follow one stream at half of what two threads can read (19 of 37 GB/s), and 8 KiB ahead of it at
+// nearly all (30 to 33).
+struct AmxPanels : Avx512Panels {
+  static constexpr int64_t reads_ahead = 8192;
+  static void fetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }
+};
+
 struct AmxTiles : AmxRegisters {
   using AmxRegisters::AmxRegisters;
 
   /// What they are without sums_begin: exact, as all that a group can sum to has less than 22 bits.
-  static Avx512Panels::F load_sums(const float* p) {
+  static AmxPanels::F load_sums(const float* p) {
     return _mm512_sub_ps(_mm512_load_ps(p), _mm512_set1_ps(simd::sums_begin_as_float));
   }
 };
@@ -25,7 +32,7 @@ struct AmxTiles : AmxRegisters {
 }  // namespace
 
 const Kernels& amx_kernels() {
-  static const Kernels kernels = simd::in_tiles<Avx512Panels, AmxTiles>(avx512_kernels(), "amx");
+  static const Kernels kernels = simd::in_tiles<AmxPanels, AmxTiles>(avx512_kernels(), "amx");
   return kernels;
 }
 

@@ -135,6 +135,7 @@ struct Avx2 {
 // and wrap around on their way as they like: only the end must fit.
 struct Avx2Panels {
   static constexpr int lanes = 8, wide = 2;
+  static constexpr int64_t reads_ahead = 0;
   template <int bits>
   static constexpr int tokens = bits > 6 ? 4 : 6;
   using F = __m256;

@@ -8,6 +8,7 @@ namespace {
 
 struct Avx512Panels {
   static constexpr int lanes = 16, wide = 4;
+  static constexpr int64_t reads_ahead = 0;
   template <int bits>
   static constexpr int tokens = 12;
   using F = __m512;
