@@ -24,14 +24,12 @@ struct Adapter {
 };
 
 struct SharedBlock {
-  Scope scope;
   RmsNorm norm1, norm2;
   Attention attn;
   Linear gate_up, down;
 
-  SharedBlock(const Scope& where, const TransformerShape& m, bool bias)
-      : scope(where),
-        norm1(scope / "input_layernorm", 2 * m.width, m.eps),
+  SharedBlock(const Scope& scope, const TransformerShape& m, bool bias)
+      : norm1(scope / "input_layernorm", 2 * m.width, m.eps),
         norm2(scope / "pre_ff_layernorm", m.width, m.eps),
         gate_up(scope / "feed_forward.gate_up_proj", m.width, 2 * m.hidden, bias),
         down(scope / "feed_forward.down_proj", m.hidden, m.width, bias) {
@@ -45,26 +43,28 @@ struct SharedBlock {
 struct Zamba2Shape : TransformerShape {
   madang::Mamba2::Shape mixer;
   int64_t rank;
-  bool adapted_attention;
-  std::vector<int> hybrids;                                ///< layers with a shared block
-  std::vector<std::shared_ptr<const SharedBlock>> shared;  ///< of each of those
+  bool adapted_attention, bias;
+  int blocks;                 ///< shared ones, which take turns
+  std::vector<int> hybrids;   ///< layers with a shared block
+  std::vector<Scope> shared;  ///< of each of those: the weights of the first that shares them, the place's own adapters
 
   Zamba2Shape(const Config& c, const Scope& scope)
       : TransformerShape(c, scope),
         mixer(mamba2_shape(c, width, 1e-5f)),  // fixed in transformers
         rank(c.integer("adapter_rank")),
-        adapted_attention(c.flag("use_shared_attention_adapter")) {
+        adapted_attention(c.flag("use_shared_attention_adapter")),
+        bias(c.flag("add_bias_linear")),
+        blocks(static_cast<int>(c.integer("num_mem_blocks"))) {
     names.norm = "model.final_layernorm";
     if (!c.flag("use_mem_rope")) ropes.clear();
     for (int i = 0; i < layers; ++i)
       if (kinds[static_cast<size_t>(i)] == "hybrid") hybrids.push_back(i);
     // A shared block is stored at the first place that uses it. Without tied embeddings transformers ties nothing:
     // every place has a copy, which may have become its own.
-    const auto blocks = static_cast<size_t>(c.integer("num_mem_blocks"));
-    for (size_t p = 0; p < hybrids.size(); ++p) {
+    for (size_t p = 0, turn = static_cast<size_t>(blocks); p < hybrids.size(); ++p) {
       const Scope at = scope / names.layers / hybrids[p] / "shared_transformer";
-      const bool own = p < blocks || (!tied && at.has("input_layernorm.weight"));
-      shared.push_back(own ? std::make_shared<SharedBlock>(at, *this, c.flag("add_bias_linear")) : shared[p - blocks]);
+      const bool own = p < turn || (!tied && at.has("input_layernorm.weight"));
+      shared.push_back(own ? at : shared[p - turn].adapted_at(at));
     }
   }
 
@@ -76,7 +76,7 @@ struct Place {
   int64_t hidden;
   Act act;
   int state;  ///< which of the sequence's states is the attention's
-  std::shared_ptr<const SharedBlock> block;
+  SharedBlock block;
   Linear out;
   Adapter gate_up;
   std::vector<Adapter> qkv;
@@ -85,22 +85,31 @@ struct Place {
       : hidden(m.hidden),
         act(m.act),
         state(m.layers + place),
-        block(m.shared[static_cast<size_t>(place)]),
+        block(m.shared[static_cast<size_t>(place)], m, m.bias),
         out(scope / "linear", m.width, m.width),
-        gate_up(block->scope / "feed_forward.gate_up_proj_adapter_list" / place, m.width, m.rank, 2 * m.hidden) {
+        gate_up(fitted(m, place, "feed_forward.gate_up_proj_adapter_list", m.width, 2 * m.hidden)) {
     if (!m.adapted_attention) return;
     for (const char* name : {"linear_q_adapter_list", "linear_k_adapter_list", "linear_v_adapter_list"})
-      qkv.emplace_back(block->scope / "self_attn" / name / place, 2 * m.width, m.rank, 2 * m.width);
+      qkv.push_back(fitted(m, place, std::string("self_attn.") + name, 2 * m.width, 2 * m.width));
+  }
+
+  /// The place's own of a list; in transformers every place has the whole list of its block.
+  static Adapter fitted(const Zamba2Shape& m, int place, const std::string& name, int64_t in, int64_t out) {
+    const Scope list = m.shared[static_cast<size_t>(place)] / name;
+    for (int other = place % m.blocks; other < static_cast<int>(m.hybrids.size()); other += m.blocks)
+      if (other != place)
+        (list / other / 0).unused_low_rank(m.rank, in), (list / other / 1).unused_low_rank(out, m.rank);
+    return Adapter(list / place, in, m.rank, out);
   }
 
   Tensor operator()(Ctx& c, Tensor x, const Heard& heard, const Step& step, int layer) const {
     const Tensor both[] = {x, heard.embedded};
-    const Tensor in = block->norm1(c, beside(c, both));  // [T, 2 D]
-    auto [q, k, v] = block->attn.project(c, in);
+    const Tensor in = block.norm1(c, beside(c, both));  // [T, 2 D]
+    auto [q, k, v] = block.attn.project(c, in);
     if (!qkv.empty()) q = qkv[0].added(c, q, in), k = qkv[1].added(c, k, in), v = qkv[2].added(c, v, in);
-    x = block->norm2(c, block->attn.attend(c, {q, k, v}, heard.of(layer), step, state));
-    const Tensor up = gate_up.added(c, block->gate_up(c, x), x);  // [T, 2 hidden]
-    x = block->down(c, gated(c, act, columns(c, up, 0, hidden), columns(c, up, hidden, hidden)));
+    x = block.norm2(c, block.attn.attend(c, {q, k, v}, heard.of(layer), step, state));
+    const Tensor up = gate_up.added(c, block.gate_up(c, x), x);  // [T, 2 hidden]
+    x = block.down(c, gated(c, act, columns(c, up, 0, hidden), columns(c, up, hidden, hidden)));
     return out(c, x);  // [T, D]
   }
 };
@@ -124,7 +133,7 @@ struct Block {
   }
   StateSpec state() const { return mixer.state(); }
   std::optional<StateSpec> second_state() const {
-    return place ? std::optional(place->block->attn.state()) : std::nullopt;
+    return place ? std::optional(place->block.attn.state()) : std::nullopt;
   }
 };
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -27,7 +28,8 @@ struct Scope::State {
   std::vector<Parameter> parameters;  // if widened
   std::vector<NamedShape> named;      // if named
   std::vector<AdaptedMatrix> adapted;
-  std::vector<Weight> packable;    // mapped matrices that kernels take in another order
+  std::map<std::string, Weight, std::less<>> asked;  // by name: what several places multiply with is one, packed once
+  std::vector<Weight> packable;                      // mapped matrices that kernels take in another order
   std::vector<StoredTensor> made;  // by recipes, for the last request: the next often wants another part of it
 
   void note(const std::string& name, std::span<const int64_t> shape) {
@@ -221,12 +223,19 @@ int64_t NamedShape::numel() const {
   return n;
 }
 
-Scope Scope::operator/(std::string_view child) const { return Scope(state_, full(child)); }
-Scope Scope::operator/(int64_t index) const { return Scope(state_, full(std::to_string(index))); }
+namespace {
 
-std::string Scope::full(std::string_view name) const {
-  return path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name);
+std::string below(const std::string& path, std::string_view name) {
+  return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
 }
+
+}  // namespace
+
+Scope Scope::operator/(std::string_view child) const { return Scope(state_, full(child), below(adapted_, child)); }
+Scope Scope::operator/(int64_t index) const { return *this / std::to_string(index); }
+Scope Scope::adapted_at(const Scope& place) const { return Scope(state_, path_, place.path_); }
+
+std::string Scope::full(std::string_view name) const { return below(path_, name); }
 
 Weight Scope::weight(std::string_view name, int64_t rows, int64_t cols) const {
   if (state_->hold == Hold::named) {
@@ -238,6 +247,8 @@ Weight Scope::weight(std::string_view name, int64_t rows, int64_t cols) const {
     auto owner = std::make_shared<Buffer>(value);
     return {&f32_format, static_cast<const uint8_t*>(value.view().data), rows, cols, std::move(owner), nullptr};
   }
+  const auto known = state_->asked.find(full(name));
+  if (known != state_->asked.end() && known->second.rows == rows && known->second.cols == cols) return known->second;
   const StoredTensor* stored = nullptr;
   StoredTensor t = state_->get(full(name), std::array{rows, cols}, &stored);
   if (cols % t.format->block != 0)  // blocks ran along another axis
@@ -265,7 +276,7 @@ Weight Scope::weight(std::string_view name, int64_t rows, int64_t cols) const {
     w.packing = std::make_shared<Packing>(t.file);
     state_->packable.push_back(w);
   }
-  return w;
+  return state_->asked[full(name)] = w;
 }
 
 Buffer Scope::vector(std::string_view name, int64_t n) const { return tensor(name, {n}); }
@@ -290,8 +301,9 @@ bool Scope::has(std::string_view name) const {
 std::shared_ptr<const AdapterPart> Scope::low_rank(int64_t rows, int64_t cols) const {
   if (!state_->adapter) return nullptr;
   const bool in_gguf = state_->adapter_in_gguf();
-  auto found = in_gguf ? state_->find_in_gguf(path_, rows, cols)
-                       : state_->adapter->find(state_->adapter_places(path_, full("weight"), rows), rows, cols);
+  auto found =
+      in_gguf ? state_->find_in_gguf(adapted_, rows, cols)
+              : state_->adapter->find(state_->adapter_places(adapted_, below(adapted_, "weight"), rows), rows, cols);
   if (!found) return nullptr;
   // llama.cpp's converter takes q, k and v of the kv heads apart; peft's rows lie as the repository has them.
   if ((state_->source->layout() == Layout::gguf) != in_gguf && path_.ends_with(".query_key_value") &&
@@ -301,6 +313,11 @@ std::shared_ptr<const AdapterPart> Scope::low_rank(int64_t rows, int64_t cols) c
         .hint(in_gguf ? say("open the model's GGUF file") : say("open the model's safetensors"));
   state_->adapted.push_back({full("weight"), rows, cols, found});
   return found;
+}
+
+void Scope::unused_low_rank(int64_t rows, int64_t cols) const {
+  if (state_->adapter && !state_->adapter_in_gguf())
+    state_->adapter->find(state_->adapter_places(adapted_, below(adapted_, "weight"), rows), rows, cols);
 }
 
 WeightStore::WeightStore(std::shared_ptr<const Source> source, const Config& config, Hold hold,
@@ -324,7 +341,18 @@ void WeightStore::pack(ThreadPool& pool) const {
 
 const std::vector<Parameter>& WeightStore::parameters() const { return state_->parameters; }
 const std::vector<NamedShape>& WeightStore::named() const { return state_->named; }
-const std::vector<AdaptedMatrix>& WeightStore::adapted() const { return state_->adapted; }
+
+const std::vector<AdaptedMatrix>& WeightStore::adapted() const {
+  std::set<std::string_view> seen;
+  for (const AdaptedMatrix& matrix : state_->adapted)
+    if (!seen.insert(matrix.name).second)
+      throw Error(Kind::unsupported,
+                  say("an adapter cannot be merged into {}: layers share it, each with an adapter of its own",
+                      shown(matrix.name)))
+          .at(state_->adapter->path())
+          .hint(say("answer with the adapter beside the model"));
+  return state_->adapted;
+}
 
 // Rules move elements: moving their numbers tells where each one goes.
 StoredPlaces WeightStore::places(const AdaptedMatrix& matrix) const {

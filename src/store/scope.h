@@ -37,17 +37,23 @@ class Scope {
   bool changing() const;
   /// What an adapter adds to this layer's matrix [rows, cols]; null: nothing.
   std::shared_ptr<const AdapterPart> low_rank(int64_t rows, int64_t cols) const;
+  /// Takes what an adapter has for this layer's matrix and nobody multiplies with: transformers has modules that are
+  /// never called, and peft wraps them too.
+  void unused_low_rank(int64_t rows, int64_t cols) const;
+  /// The same weights at another place, by whose name adapters know them: a block that several layers share.
+  Scope adapted_at(const Scope& place) const;
 
   const std::string& path() const { return path_; }
 
  private:
   friend class WeightStore;
   struct State;
-  Scope(std::shared_ptr<State> state, std::string path) : state_(std::move(state)), path_(std::move(path)) {}
+  Scope(std::shared_ptr<State> state, std::string path, std::string adapted)
+      : state_(std::move(state)), path_(std::move(path)), adapted_(std::move(adapted)) {}
   std::string full(std::string_view name) const;
 
   std::shared_ptr<State> state_;
-  std::string path_;
+  std::string path_, adapted_;  // the second by which adapters know it
 };
 
 /// mapped: weights stay the file's own bytes. widened: every weight becomes a Parameter, for training. named: there is
@@ -85,7 +91,7 @@ class WeightStore {
   /// weights, twenty times those of the largest published model.
   explicit WeightStore(const Config& config);
 
-  Scope root() const { return Scope(state_, ""); }
+  Scope root() const { return Scope(state_, "", ""); }
   /// Throws Kind::mismatch if the file holds a tensor nobody asked for that no rule names ignorable, or the adapter one
   /// that no layer takes.
   void finish() const;
@@ -96,7 +102,8 @@ class WeightStore {
   const std::vector<Parameter>& parameters() const;
   /// The same if named; empty otherwise.
   const std::vector<NamedShape>& named() const;
-  /// What the adapter was asked for and adds to.
+  /// What the adapter was asked for and adds to. Throws Kind::unsupported if that is several things for one matrix,
+  /// each at a place of its own: such a matrix is not to be replaced by a sum.
   const std::vector<AdaptedMatrix>& adapted() const;
   /// Throws Kind::unsupported if elements are not kept one by one: blocks, tensors joined from several, or more than
   /// 2^32 of them.

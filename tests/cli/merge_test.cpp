@@ -6,8 +6,10 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "cli/commands.h"
+#include "models/model.h"
 #include "store/gguf_write.h"
 #include "store/safetensors.h"
+#include "store/scope.h"
 #include "support.h"
 
 namespace madang {
@@ -264,6 +266,25 @@ TEST(Merge, RefusesWhatDoesNotFit) {
   EXPECT_EQ(call({"merge", base, folder / "out", "--lora", base}), 3);
   EXPECT_EQ(call({"merge", base, base, "--lora", adapter, "--force"}), 9);
   EXPECT_TRUE(std::filesystem::is_empty(folder.path));
+}
+
+// Zamba 2's first and third layer share a block; transformers has it in both, and so adapters have a part for each.
+TEST(Merge, RefusesPartsOfTheirOwnForWhatLayersShare) {
+  test::TemporaryFolder folder;
+  const std::string shared = test::data_folder() + "/models/tiny-zamba2",
+                    down = ".shared_transformer.feed_forward.down_proj.lora_A.weight";
+  const auto source = open_source(shared);
+  const auto made = Adapter::make(AdapterConfig(2, 4, "all-linear", false, false), 1);
+  const WeightStore store(source, source->config(), Hold::mapped, made);
+  const auto model = build_model(source->config(), store.root());
+  store.finish();
+  made->write(folder / "adapter");
+  const auto written = open_safetensors(folder / "adapter/adapter_model.safetensors");
+  for (const char* layer : {"0", "1", "2"})
+    EXPECT_TRUE(written->find("base_model.model.model.layers." + std::string(layer) + down)) << layer;
+  EXPECT_LE(apart(logits(folder, {shared}), logits(folder, {shared, "--lora", folder / "adapter"})), 0);  // b is zero
+  for (const char* out : {"out", "out.gguf"})
+    EXPECT_EQ(call({"merge", shared, folder / out, "--lora", folder / "adapter"}), 5);
 }
 
 }  // namespace
