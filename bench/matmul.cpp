@@ -28,6 +28,8 @@ void run(ThreadPool& pool, const Kernels& k, const Format& format, int64_t token
   if (!format.in_files() && format.name != "INT4_F16")  // float32 scales: as they come, many were subnormal
     for (size_t at = 0; at < bytes.size(); at += static_cast<size_t>(format.bytes))
       for (size_t i = 0; i < 32 / static_cast<size_t>(format.group); ++i) bytes[at + 4 * i + 3] = 0x3C;
+  if (&format == &bf16_format)  // none subnormal, which take long
+    for (size_t at = 1; at < bytes.size(); at += 2) bytes[at] |= 0x30;
   w.bytes = bytes.data();
   Buffer x(DType::f32, {tokens, cols}), y(DType::f32, {tokens, rows});
   for (int64_t i = 0; i < tokens * cols; ++i) x.f32()[i] = static_cast<float>(random.normal());
@@ -49,6 +51,11 @@ void run(ThreadPool& pool, const Kernels& k, const Format& format, int64_t token
     rate([&](int64_t begin, int64_t end) {
       k.matmul_fast(panels, q, begin / panel_rows, end / panel_rows, y.f32(), rows);
     });
+  } else if (&format == &bf16_format && k.bf16) {
+    Buffer numbers(DType::bf16, {tokens, cols});
+    const Bf16Rows rounded{.rows = tokens, .cols = cols, .number = static_cast<uint16_t*>(numbers.view().data)};
+    k.to_bf16(x.f32(), 0, tokens, rounded);
+    rate([&](int64_t begin, int64_t end) { k.matmul_bf16(w, rounded, begin, end, y.f32(), rows); });
   } else if (format.codes) {
     rate([&](int64_t begin, int64_t end) {
       std::unique_ptr<uint8_t[]> memory;
@@ -72,7 +79,7 @@ int main(int argc, char** argv) {
   const MachineLimits limits = measure_limits(pool, best);
   fmt::print("limits: memory reads {:.1f} GB/s, float32 {:.1f} GMAC/s, int8 {:.1f} GMAC/s\n", limits.read_bytes / 1e9,
              limits.multiplies_f32 / 1e9, limits.multiplies_int8 / 1e9);
-  fmt::print("weight 8192 x 2048; left exact (float32), right fast (int8 activations)\n");
+  fmt::print("weight 8192 x 2048; left exact (float32), right fast (activations in int8, or in bf16)\n");
   for (const Format& format : formats()) {
     if (argc > 1 && format.name != argv[1]) continue;
     for (int64_t tokens : {1, 16, 256}) run(pool, best, format, tokens);

@@ -92,6 +92,17 @@ struct Plan {
   int64_t prompt = 0, generate = 0, repeat = 0, batch = 1;
 };
 
+// Multiply-adds a second that the machine can do on a file's matrices, each kind by its share of the numbers.
+double multiplies_of(const Source& source, Compute compute, const MachineLimits& limits) {
+  double numbers = 0, seconds = 0;
+  for (const StoredTensor& t : source.tensors()) {
+    if (t.shape.size() < 2 || !t.format) continue;
+    const auto n = static_cast<double>(t.numel());
+    numbers += n, seconds += n / (compute == Compute::fast ? limits.multiplies(*t.format) : limits.multiplies_f32);
+  }
+  return numbers > 0 ? numbers / seconds : limits.multiplies_f32;
+}
+
 struct Result {
   double prompt_rate = 0, generate_rate = 0;    // tokens a second
   double batch_rate = 0;                        // tokens a second of all sequences of the batch
@@ -162,8 +173,7 @@ int run(const Arguments& arguments, Surroundings& around) {
   const MachineLimits limits = measure_limits(pool, kernels);
   const Parameters size = count_parameters(checkpoint->source(), checkpoint->config());
   r.generate_limit = limits.read_bytes / static_cast<double>(size.bytes_a_token);
-  const bool integers = options.work.compute == Compute::fast;
-  const double multiplies = integers ? limits.multiplies_int8 : limits.multiplies_f32;
+  const double multiplies = multiplies_of(checkpoint->source(), options.work.compute, limits);
   r.prompt_limit = multiplies / static_cast<double>(size.active);
   const std::string cpu = Cpu::detect().name;
   if (arguments.has("--json")) {
@@ -184,6 +194,7 @@ int run(const Arguments& arguments, Surroundings& around) {
              {"memory_read_bytes_per_second", limits.read_bytes},
              {"float32_multiply_adds_per_second", limits.multiplies_f32},
              {"int8_multiply_adds_per_second", limits.multiplies_int8},
+             {"bf16_multiply_adds_per_second", limits.multiplies_bf16 > 0 ? Json(limits.multiplies_bf16) : Json()},
              {"threads_worth_cores", limits.cores()}};
     if (r.guessed > 0) out["guesses"] = r.guessed, out["guesses_right"] = r.accepted;
     if (plan.batch > 1) out["batch"] = plan.batch, out["batch_generated_tokens_per_second"] = r.batch_rate;

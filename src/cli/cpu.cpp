@@ -18,16 +18,18 @@ double bits_per_weight(const Format& f) { return 8.0 * f.bytes / f.block; }
 
 // How a format is multiplied in fast mode, and why so: what ops/linear.cpp asks.
 struct Way {
-  bool integers = false;
+  const char* products = "float32";
   Text why;
 };
 
-Way way_of(const Format& f) {
+Way way_of(const Format& f, bool bf16) {
+  if (bf16 && &f == &bf16_format)
+    return {"bf16", say("bf16: the file's numbers as they are, activations rounded, sums in float32")};
   if (!f.codes) return {.why = say("floats: the file's numbers are widened to float32 on their way")};
   const PanelForm& form = panel_forms[panel_form(f)];
   if (form.book())
-    return {true, say("integers: packed at load as entries of a code book, {} rows side by side", panel_rows)};
-  return {true, say("integers: packed at load, {} bits a code, {} rows side by side", form.bits, panel_rows)};
+    return {"int8", say("integers: packed at load as entries of a code book, {} rows side by side", panel_rows)};
+  return {"int8", say("integers: packed at load, {} bits a code, {} rows side by side", form.bits, panel_rows)};
 }
 
 struct Findings {
@@ -35,7 +37,7 @@ struct Findings {
   Host host = Host::detect();
   std::vector<KernelsRow> known = known_kernels();
   std::string_view chosen;
-  bool forced = false;
+  bool forced = false, bf16 = false;
   int threads = 0;
   MachineLimits limits;
 };
@@ -49,11 +51,11 @@ Json as_json(const Findings& f) {
   for (const KernelsRow& k : f.known)
     kernels.push_back({{"name", k.name}, {"granted", k.granted}, {"about", k.about.in(Language::english)}});
   for (const Format& format : formats()) {
-    const Way way = way_of(format);
+    const Way way = way_of(format, f.bf16);
     ways.push_back({{"name", format.name},
                     {"bits_per_weight", bits_per_weight(format)},
-                    {"products", way.integers ? "int8" : "float32"},
-                    {"packed", way.integers},
+                    {"products", way.products},
+                    {"packed", way.products == std::string_view("int8")},
                     {"why", way.why.in(Language::english)}});
   }
   auto or_null = [](auto limit) { return limit > 0 ? Json(limit) : Json(); };
@@ -79,6 +81,7 @@ Json as_json(const Findings& f) {
           {"memory_read_bytes_per_second", f.limits.read_bytes},
           {"float32_multiply_adds_per_second", f.limits.multiplies_f32},
           {"int8_multiply_adds_per_second", f.limits.multiplies_int8},
+          {"bf16_multiply_adds_per_second", or_null(f.limits.multiplies_bf16)},
           {"float32_multiply_adds_per_second_of_one_thread", f.limits.multiplies_alone},
           {"threads_worth_cores", f.limits.cores()}};
 }
@@ -144,7 +147,8 @@ void show_choice(const Findings& f, Surroundings& around, Page page) {
   page.row(say("threads"), std::to_string(f.threads));
   page.title(say("Weight formats, with --compute fast"));
   for (const Format& format : formats())
-    page.row(fmt::format("{:<9}{:>5.2f} bits", format.name, bits_per_weight(format)), around.words(way_of(format).why));
+    page.row(fmt::format("{:<9}{:>5.2f} bits", format.name, bits_per_weight(format)),
+             around.words(way_of(format, f.bf16).why));
   page.row(say("small"),
            around.words(say("floats, whatever the format: matrices of fewer than {} numbers", least_in_codes)));
 }
@@ -155,6 +159,8 @@ void show_limits(const Findings& f, Surroundings& around, Page page) {
   page.row(say("reading memory"), giga(f.limits.read_bytes) + " GB/s");
   page.row("float32", around.words(say("{} G multiply-adds/s", giga(f.limits.multiplies_f32))));
   page.row("int8", around.words(say("{} G multiply-adds/s", giga(f.limits.multiplies_int8))));
+  if (f.limits.multiplies_bf16 > 0)
+    page.row("bf16", around.words(say("{} G multiply-adds/s", giga(f.limits.multiplies_bf16))));
   page.row(say("one thread, float32"), say("{} G multiply-adds/s", giga(f.limits.multiplies_alone)));
   // Threads with a core each are worth 0.9 and more, two to a core hardly over a half.
   if (f.threads > 1 && f.limits.cores() < 0.75 * f.threads)
@@ -166,7 +172,7 @@ int run(const Arguments& arguments, Surroundings& around) {
   Findings f;
   const Kernels& kernels = pick_kernels(around.isa);
   ThreadPool pool(work_options(arguments, around, Compute::fast).threads);
-  f.chosen = kernels.name, f.forced = !around.isa.empty(), f.threads = pool.size();
+  f.chosen = kernels.name, f.bf16 = kernels.bf16, f.forced = !around.isa.empty(), f.threads = pool.size();
   f.limits = measure_limits(pool, kernels);
   if (arguments.has("--json")) return *around.out << as_json(f).dump(2) << '\n', 0;
   const Page page(around);

@@ -88,6 +88,27 @@ double integer_rate(ThreadPool& pool, const Kernels& k) {
   return static_cast<double>(calls * rows * cols * tokens) / s;
 }
 
+double bf16_rate(ThreadPool& pool, const Kernels& k) {
+  constexpr int64_t rows = 64, cols = 2048, tokens = 256,
+                    calls = 128;  // as a prompt's: a weight is turned once for all
+  std::vector<uint16_t> numbers(static_cast<size_t>(rows * cols), 0x3F99), rounded(tokens * cols);
+  const Weight weight{.format = &bf16_format,
+                      .bytes = reinterpret_cast<const uint8_t*>(numbers.data()),
+                      .rows = rows,
+                      .cols = cols,
+                      .owner = nullptr};
+  Buffer x(DType::f32, {tokens, cols}), y(DType::f32, {tokens, rows * 64});
+  std::fill(x.f32(), x.f32() + tokens * cols, 0.7f);
+  const Bf16Rows q{.rows = tokens, .cols = cols, .number = rounded.data()};
+  k.to_bf16(x.f32(), 0, tokens, q);
+  const double s = fastest(0.2, [&] {
+    pool.parallel(calls, 4, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) k.matmul_bf16(weight, q, 0, rows, y.f32() + i % 64 * rows, rows * 64);
+    });
+  });
+  return static_cast<double>(calls * rows * cols * tokens) / s;
+}
+
 }  // namespace
 
 MachineLimits measure_limits(ThreadPool& pool, const Kernels& kernels) {
@@ -95,6 +116,7 @@ MachineLimits measure_limits(ThreadPool& pool, const Kernels& kernels) {
   return {.read_bytes = read_rate(pool),
           .multiplies_f32 = multiply_rate(pool, kernels),
           .multiplies_int8 = integer_rate(pool, kernels),
+          .multiplies_bf16 = kernels.bf16 ? bf16_rate(pool, kernels) : 0,
           .multiplies_alone = multiply_rate(alone, kernels)};
 }
 

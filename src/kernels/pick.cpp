@@ -18,8 +18,8 @@ struct Choice {
 
 const Choice choices[] = {
 #if defined(__x86_64__)
-    {"amx", amx_kernels, [](const Cpu& cpu) { return cpu.amx_int8; },
-     [] { return say("tiles of bytes (AMX), 16 tokens by 16 rows"); }},
+    {"amx", amx_kernels, [](const Cpu& cpu) { return cpu.amx_int8 && cpu.amx_bf16; },
+     [] { return say("tiles of bytes and of bf16 (AMX), 16 tokens by 16 rows"); }},
     {"avx512", avx512_kernels, [](const Cpu& cpu) { return cpu.avx512; },
      [] { return say("64 multiply-adds of bytes an instruction (VNNI), floats by eight"); }},
     {"avx2", avx2_kernels, [](const Cpu& cpu) { return cpu.avx2; },

@@ -47,6 +47,15 @@ struct Int8Rows {
   int64_t slot(int64_t row, int64_t group) const { return (row / tile * groups() + group) * tile + row % tile; }
 };
 
+/// Rows of activations rounded to bf16, to nearest even: 32 numbers of every row side by side, then the next 32.
+struct Bf16Rows {
+  int64_t rows = 0, cols = 0;  ///< cols a multiple of 32
+  uint16_t* number = nullptr;  // [cols / 32, rows, 32]
+
+  int64_t groups() const { return cols / 32; }
+  uint16_t* at(int64_t group, int64_t row) const { return number + (group * rows + row) * 32; }
+};
+
 /// How keys and values are stored.
 enum class KvType : uint8_t { f32, f16, bf16, q8 };
 
@@ -239,6 +248,13 @@ struct Kernels {
   void (*matmul_fast)(const Panels& w, const Int8Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride);
   /// Fills rows [begin, end) of `out` from x [rows, cols].
   void (*to_int8)(const float* x, int64_t begin, int64_t end, const Int8Rows& out);
+  bool bf16;  ///< whether fast mode multiplies BF16 weights so here, or in floats
+  /// A BF16 weight with activations in bf16, rows [begin, end), begin a multiple of 32. For every 32 columns, in order,
+  /// as the instructions have it (Intel SDM vol. 2, TDPBF16PS; subnormal numbers are zeros, as operands and results):
+  ///   even = fma(w[2k], x[2k], even), odd = fma(w[2k + 1], x[2k + 1], odd)      k = 0 .. 15, both from 0
+  ///   acc = acc + (even + odd)
+  void (*matmul_bf16)(const Weight& w, const Bf16Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride);
+  void (*to_bf16)(const float* x, int64_t begin, int64_t end, const Bf16Rows& out);
 
   // ---- rows and elements
   float (*dot)(const float* a, const float* b, int64_t n);

@@ -22,6 +22,22 @@ Int8Rows to_int8(Ctx& c, Tensor x) {
   return q;
 }
 
+Bf16Rows to_bf16(Ctx& c, Tensor x) {
+  const Bf16Rows q{.rows = x.rows(), .cols = x.cols(), .number = c.arena.take_array<uint16_t>(x.numel())};
+  c.pool.parallel(q.rows, 16, [&](int64_t begin, int64_t end) { c.kernels.to_bf16(x.f32(), begin, end, q); });
+  return q;
+}
+
+/// x as products want it, each kind made once for all of them.
+struct Rounded {
+  Int8Rows codes;
+  Bf16Rows bf16;
+};
+
+bool in_bf16(const Ctx& c, const Weight& w) {
+  return c.compute == Compute::fast && c.kernels.bf16 && w.format == &bf16_format && w.cols % 32 == 0 &&
+         w.rows * w.cols >= least_in_codes;
+}
 bool in_integers(const Ctx& c, const Weight& w) { return c.compute == Compute::fast && in_codes(w); }
 
 // Rows [begin, end) of a weight that is packed for as long as the product takes.
@@ -35,14 +51,16 @@ void multiply_loose(const Ctx& c, const Product& p, const Int8Rows& q, int64_t b
 }
 
 // Rows [begin, end) of one product; `begin` is a multiple of row_grain.
-void multiply(const Ctx& c, const Product& p, Tensor x, const Int8Rows& q, int64_t begin, int64_t end) {
-  if (!in_integers(c, p.w)) {
+void multiply(const Ctx& c, const Product& p, Tensor x, const Rounded& q, int64_t begin, int64_t end) {
+  if (in_bf16(c, p.w)) {
+    c.kernels.matmul_bf16(p.w, q.bf16, begin, end, p.y.f32(), p.w.rows);
+  } else if (!in_integers(c, p.w)) {
     c.kernels.matmul_exact(p.w, x.f32(), x.rows(), begin, end, p.y.f32(), p.w.rows);
   } else if (p.w.packing) {
-    c.kernels.matmul_fast(p.w.packing->get(p.w, c.pool), q, begin / panel_rows, (end + panel_rows - 1) / panel_rows,
-                          p.y.f32(), p.w.rows);
+    c.kernels.matmul_fast(p.w.packing->get(p.w, c.pool), q.codes, begin / panel_rows,
+                          (end + panel_rows - 1) / panel_rows, p.y.f32(), p.w.rows);
   } else {
-    multiply_loose(c, p, q, begin, end);
+    multiply_loose(c, p, q.codes, begin, end);
   }
 }
 
@@ -50,11 +68,12 @@ void multiply(const Ctx& c, const Product& p, Tensor x, const Int8Rows& q, int64
 void multiply(Ctx& c, std::span<const Product> products, Tensor x) {
   auto pieces = [](const Product& p) { return (p.w.rows + row_grain - 1) / row_grain; };
   int64_t all = 0;
-  Int8Rows q;
+  Rounded q;
   for (const Product& p : products) {
     all += pieces(p);
+    if (in_bf16(c, p.w) && !q.bf16.number) q.bf16 = to_bf16(c, x);
     if (!in_integers(c, p.w)) continue;
-    if (!q.code) q = to_int8(c, x);
+    if (!q.codes.code) q.codes = to_int8(c, x);
     if (p.w.packing) p.w.packing->get(p.w, c.pool);  // on all threads, if it is still to be made
   }
   c.pool.parallel(all, 1, [&](int64_t begin, int64_t end) {

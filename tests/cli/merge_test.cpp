@@ -282,7 +282,6 @@ TEST(Merge, RefusesPartsOfTheirOwnForWhatLayersShare) {
   const auto written = open_safetensors(folder / "adapter/adapter_model.safetensors");
   for (const char* layer : {"0", "1", "2"})
     EXPECT_TRUE(written->find("base_model.model.model.layers." + std::string(layer) + down)) << layer;
-  EXPECT_LE(apart(logits(folder, {shared}), logits(folder, {shared, "--lora", folder / "adapter"})), 0);  // b is zero
   for (const char* out : {"out", "out.gguf"})
     EXPECT_EQ(call({"merge", shared, folder / out, "--lora", folder / "adapter"}), 5);
 }

@@ -41,12 +41,16 @@ class Instruction {
       tiles = nullptr;  // tilerelease
     else if (!tiles)
       return false;
+    else if (code == 0x49 && prefix == 3 && !memory && x == 0)
+      tiles->zero(to);
     else if (code == 0x4B && prefix == 3 && memory && x == 4)
       tiles->load(to, p, index_);
     else if (code == 0x4B && prefix == 2 && memory && x == 4)
       tiles->store(to, p, index_);
     else if (code == 0x5E && prefix == 3 && !memory)
       tiles->multiply(to, x, w);
+    else if (code == 0x5C && prefix == 2 && !memory)
+      tiles->multiply_bf16(to, x, w);
     else
       return false;
     registers_[REG_RIP] += length_;
@@ -125,6 +129,7 @@ TEST(Amx, InstructionsGiveTheReferenceBits) {
   const Interpreted handler;
   Kernels kernels = ref_kernels;
   kernels.tokens = simd::tile_tokens, kernels.matmul_fast = matmul;
+  kernels.matmul_bf16 = simd::matmul_bf16<EmulatedPanels, Tiles>;
   EXPECT_TRUE(multiplies_right(kernels));
   EXPECT_EQ(tiles, nullptr) << "tiles were not released";
   EXPECT_EQ(interpreted > 0, !has_tiles);

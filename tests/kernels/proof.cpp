@@ -1,7 +1,11 @@
 #include "proof.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <vector>
+
+#include "tensor/half.h"
 
 namespace madang {
 
@@ -31,12 +35,46 @@ bool same_product(const Kernels& kernels, const ProductShape& shape, Random& ran
   return std::memcmp(y.data(), right.data(), y.size() * sizeof(float)) == 0;
 }
 
+namespace {
+
+// Of all sizes, subnormal ones too, and now and then none.
+uint16_t some_bf16(Random& random) {
+  const int64_t kind = random.between(0, 200);
+  if (kind == 0) return static_cast<uint16_t>(random.bits() & 0x807F);
+  const double size = kind < 3 ? -130 : kind < 100 ? 0 : static_cast<double>(random.between(-20, 20));
+  return bf16_of_float(static_cast<float>(random.normal() * std::exp2(size)));
+}
+
+std::vector<float> bf16_product(const Kernels& kernels, const Weight& w, const std::vector<float>& x, int64_t tokens) {
+  std::vector<uint16_t> numbers(x.size());
+  const Bf16Rows rows{.rows = tokens, .cols = w.cols, .number = numbers.data()};
+  kernels.to_bf16(x.data(), 0, tokens, rows);
+  std::vector<float> y(static_cast<size_t>(tokens * w.rows), 7.0f);
+  for (int64_t r = 0; r < w.rows; r += 32) kernels.matmul_bf16(w, rows, r, std::min(r + 32, w.rows), y.data(), w.rows);
+  return y;
+}
+
+}  // namespace
+
+bool same_bf16_product(const Kernels& kernels, int64_t rows, int64_t cols, int64_t tokens, Random& random) {
+  std::vector<uint16_t> numbers(static_cast<size_t>(rows * cols));
+  for (uint16_t& number : numbers) number = some_bf16(random);
+  const Weight w{
+      .format = &bf16_format, .bytes = reinterpret_cast<const uint8_t*>(numbers.data()), .rows = rows, .cols = cols};
+  std::vector<float> x(static_cast<size_t>(tokens * cols));
+  for (float& number : x) number = float_of_bf16(some_bf16(random)) * static_cast<float>(1 + random.normal() / 9);
+  const auto y = bf16_product(kernels, w, x, tokens), right = bf16_product(ref_kernels, w, x, tokens);
+  return std::memcmp(y.data(), right.data(), y.size() * sizeof(float)) == 0;
+}
+
 bool multiplies_right(const Kernels& kernels) {
   Random random(9);
   // Q4_K: whole groups, minimums; Q6_K: halves of them, an offset. Tokens for tiles of 16 (one and two), 8 and 4 and
   // for vectors; columns for more than a stretch of unpacked codes; rows for two panels, or one that is not full.
   return same_product(kernels, {.form = 5, .rows = 5, .cols = 2304, .tokens = 31}, random) &&
-         same_product(kernels, {.form = 7, .rows = 20, .cols = 768, .tokens = 45}, random);
+         same_product(kernels, {.form = 7, .rows = 20, .cols = 768, .tokens = 45}, random) &&
+         // Two tiles of tokens, one and what is left; rows for two blocks and not full ones; more than a stretch.
+         same_bf16_product(kernels, 37, 576, 53, random) && same_bf16_product(kernels, 16, 1056, 1, random);
 }
 
 }  // namespace madang

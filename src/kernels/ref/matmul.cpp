@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <limits>
 #include <vector>
 
 #include "kernels/ref/lanes.h"
+#include "tensor/half.h"
 
 namespace madang::ref {
 
@@ -37,6 +40,33 @@ void to_int8(const float* x, int64_t begin, int64_t end, const Int8Rows& out) {
       for (int h = 0; h < 2; ++h) out.less[(h + 1) * slots + slot] = Int8Rows::both(less[h][0], less[h][1]);
       out.scale[slot] = largest / 127.0f;
       out.low[slot] = out.scale[slot] * static_cast<float>(Int8Rows::whole(out.less[slot]));
+    }
+}
+
+void to_bf16(const float* x, int64_t begin, int64_t end, const Bf16Rows& out) {
+  for (int64_t r = begin; r < end; ++r)
+    for (int64_t k = 0; k < out.cols; ++k) out.at(k / 32, r)[k % 32] = bf16_of_float(x[r * out.cols + k]);
+}
+
+void matmul_bf16(const Weight& w, const Bf16Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride) {
+  const auto normal = [](float f) {
+    return std::fabs(f) < std::numeric_limits<float>::min() ? std::copysign(0.0f, f) : f;
+  };
+  const auto number = [&](const void* at) {
+    uint16_t bits;
+    std::memcpy(&bits, at, 2);
+    return normal(float_of_bf16(bits));
+  };
+  for (int64_t r = begin; r < end; ++r)
+    for (int64_t t = 0; t < x.rows; ++t) {
+      float acc = 0;
+      for (int64_t k = 0; k < w.cols; k += 32) {
+        float part[2] = {};  // of the even and the odd columns
+        for (int64_t i = 0; i < 32; ++i)
+          part[i % 2] = normal(std::fma(number(x.at(k / 32, t) + i), number(w.row(r) + 2 * (k + i)), part[i % 2]));
+        acc = normal(acc + normal(part[0] + part[1]));
+      }
+      y[t * y_stride + r] = acc;
     }
 }
 

@@ -8,6 +8,8 @@ namespace madang::ref {
 void matmul_exact(const Weight& w, const float* x, int64_t n, int64_t begin, int64_t end, float* y, int64_t y_stride);
 void matmul_fast(const Panels& w, const Int8Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride);
 void to_int8(const float* x, int64_t begin, int64_t end, const Int8Rows& out);
+void matmul_bf16(const Weight& w, const Bf16Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride);
+void to_bf16(const float* x, int64_t begin, int64_t end, const Bf16Rows& out);
 void matmul_dx(const Weight& w, const float* dy, int64_t n, int64_t begin, int64_t end, float* dx);
 void matmul_dw(const float* x, const float* dy, int64_t n, int64_t rows, int64_t cols, int64_t begin, int64_t end,
                float* dw);

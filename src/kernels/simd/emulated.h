@@ -163,6 +163,10 @@ struct EmulatedPanels {
   static constexpr int lanes = 16, wide = 4;  // wide: registers of a row in products of floats
   static constexpr int64_t reads_ahead = 64;  // of packed weights, by fetch(); 0: the processor does it
   static void fetch(const void*) {}
+  static void turn(const uint8_t* const (&lines)[16], uint8_t* to) {
+    for (int i = 0; i < 16; ++i)
+      for (int j = 0; j < 16; ++j) std::memcpy(to + 64 * j + 4 * i, lines[i] + 4 * j, 4);
+  }
   /// Tokens of a tile, for codes of so many bits.
   template <int bits>
   static constexpr int tokens = 12;

@@ -21,6 +21,7 @@
 #pragma once
 #include <algorithm>
 
+#include "kernels/simd/bf16_tiles.h"
 #include "kernels/simd/panels.h"
 #include "kernels/simd/tile_shapes.h"
 
@@ -181,6 +182,7 @@ void matmul_tiles(const Panels& w, const Int8Rows& x, int64_t begin, int64_t end
 template <class P, class Tiles>
 Kernels in_tiles(Kernels kernels, const char* name) {
   kernels.name = name, kernels.tokens = tile_tokens, kernels.matmul_fast = matmul_tiles<P, Tiles>;
+  kernels.bf16 = true, kernels.matmul_bf16 = matmul_bf16<P, Tiles>, kernels.to_bf16 = to_bf16<P>;
   return kernels;
 }
 

@@ -1,5 +1,5 @@
-// AMX with int8: the products in tiles; all else is AVX-512's, and so is the region: the six instructions of the tiles,
-// written out, ask for none.
+// AMX with int8 and bf16: the products in tiles; all else is AVX-512's, and so is the region: the instructions of the
+// tiles, written out, ask for none.
 #if defined(__x86_64__)
 #include "kernels/x86/amx.h"
 #include "kernels/tiled.h"
@@ -18,6 +18,30 @@ namespace {
 struct AmxPanels : Avx512Panels {
   static constexpr int64_t reads_ahead = 8192;
   static void fetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }
+
+  /// Sixteen lines of sixteen words: word j of all lines becomes line j.
+  static void turn(const uint8_t* const (&lines)[16], uint8_t* to) {
+    __m512i x[16], y[16];
+    for (int i = 0; i < 16; ++i) x[i] = _mm512_loadu_si512(lines[i]);
+    // In each quarter of a register, 16 bytes, four words of four lines: first pairs of lines, then pairs of those.
+    for (int i = 0; i < 16; i += 2)
+      y[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]), y[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
+    for (int i = 0; i < 16; i += 4)
+      for (int j = 0; j < 2; ++j)
+        x[i + 2 * j] = _mm512_unpacklo_epi64(y[i + j], y[i + j + 2]),
+                  x[i + 2 * j + 1] = _mm512_unpackhi_epi64(y[i + j], y[i + j + 2]);
+    // x[4 q + j] now holds words j, j + 4, j + 8 and j + 12 of lines 4 q .. 4 q + 3: quarters are brought together.
+    for (int j = 0; j < 4; ++j) {
+      const __m512i even0 = _mm512_shuffle_i32x4(x[j], x[4 + j], 0x88),
+                    odd0 = _mm512_shuffle_i32x4(x[j], x[4 + j], 0xDD);
+      const __m512i even1 = _mm512_shuffle_i32x4(x[8 + j], x[12 + j], 0x88),
+                    odd1 = _mm512_shuffle_i32x4(x[8 + j], x[12 + j], 0xDD);
+      _mm512_store_si512(to + 64 * j, _mm512_shuffle_i32x4(even0, even1, 0x88));
+      _mm512_store_si512(to + 64 * (j + 4), _mm512_shuffle_i32x4(odd0, odd1, 0x88));
+      _mm512_store_si512(to + 64 * (j + 8), _mm512_shuffle_i32x4(even0, even1, 0xDD));
+      _mm512_store_si512(to + 64 * (j + 12), _mm512_shuffle_i32x4(odd0, odd1, 0xDD));
+    }
+  }
 };
 
 struct AmxTiles : AmxRegisters {

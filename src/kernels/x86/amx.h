@@ -1,4 +1,5 @@
-// The tiles of AMX-INT8. To be included outside of target regions, and run only where the processor has them.
+// The tiles of AMX-INT8 and AMX-BF16. To be included outside of target regions, and run only where the processor has
+// them.
 //
 // Written as instructions and not as intrinsics: GCC 12's paste the register's number as text, so that no template can
 // give it, and do not say that a load reads memory nor that a configuration reads all of it, so that what the program
@@ -32,6 +33,10 @@ class AmxRegisters {
     load<to>(row.data(), 0);
   }
   template <int to>
+  [[gnu::always_inline]] static void zero() {
+    __asm__ volatile("tilezero %%tmm%c0" ::"i"(to));
+  }
+  template <int to>
   [[gnu::always_inline]] static void load(const void* p, int64_t stride) {
     __asm__ volatile("tileloadd (%1,%2,1), %%tmm%c0" ::"i"(to), "r"(p), "r"(stride) : "memory");
   }
@@ -42,6 +47,10 @@ class AmxRegisters {
   template <int sum, int x, int w>
   [[gnu::always_inline]] static void multiply() {
     __asm__ volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sum), "i"(x), "i"(w));
+  }
+  template <int sum, int x, int w>
+  [[gnu::always_inline]] static void multiply_bf16() {
+    __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sum), "i"(x), "i"(w));
   }
 };
 
