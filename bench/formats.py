@@ -197,7 +197,9 @@ def main():
     if unknown := [name for name in names if name not in FORMATS]:
         parser.error(f"unknown: {', '.join(unknown)}")
     with tempfile.TemporaryDirectory() as temporary:
-        models = {name: model_of(options, options.folder or temporary, name) for name in names}
+        folder = options.folder or temporary
+        os.makedirs(folder, exist_ok=True)
+        models = {name: model_of(options, folder, name) for name in names}
         if options.make:
             return
         told = {name: [] for name in names}
