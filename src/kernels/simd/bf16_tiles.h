@@ -27,9 +27,8 @@ class Bf16Block {
       const int64_t top = first + half * panel_rows;
       for (int64_t g = 0; g < n; ++g) {
         const uint8_t* lines[panel_rows];
-        for (int64_t r = 0; r < panel_rows; ++r) {
+        for (int64_t r = 0; r < panel_rows; ++r)
           lines[r] = top + r < end ? w.bytes + (top + r) * bytes + (group + g) * 64 : zeros;
-        }
         P::turn(lines, tile_[g][half]);
       }
     }
@@ -89,7 +88,7 @@ static void bf16_product(Tiles& tiles, const Bf16Block<P>& block, int64_t group,
 /// R tiles of rows, sixteen or, the last, as many as are left, by one token. Here memory is what holds the reading up,
 /// so nothing is turned: the rows are the left side as they lie in the file and the token, a pair in a row, is the
 /// right.
-template <class P, class Tiles, int R>
+template <class Tiles, int R>
 static void bf16_answer(const Weight& w, const Bf16Rows& x, int64_t r, int64_t end, float* y) {
   const int64_t bytes = w.cols * 2;
   TileShapes shapes;
@@ -118,7 +117,7 @@ template <class P, class Tiles>
 void matmul_bf16(const Weight& w, const Bf16Rows& x, int64_t begin, int64_t end, float* y, int64_t y_stride) {
   if (x.rows == 1) {
     for (int64_t r = begin; r < end; r += 2 * panel_rows)
-      end - r > panel_rows ? bf16_answer<P, Tiles, 2>(w, x, r, end, y) : bf16_answer<P, Tiles, 1>(w, x, r, end, y);
+      end - r > panel_rows ? bf16_answer<Tiles, 2>(w, x, r, end, y) : bf16_answer<Tiles, 1>(w, x, r, end, y);
     return;
   }
   Bf16Block<P> block;
@@ -144,6 +143,7 @@ void matmul_bf16(const Weight& w, const Bf16Rows& x, int64_t begin, int64_t end,
     }
 }
 
+/// Plain loops, which each table's own instruction set makes vectors of; hence a template.
 template <class P>
 void to_bf16(const float* x, int64_t begin, int64_t end, const Bf16Rows& out) {
   for (int64_t r = begin; r < end; ++r)
